@@ -1,0 +1,51 @@
+# Needs Python 3.11+ and make; everything else is installed into .venv on first use.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+
+.PHONY: up demo test lint format requirements clean help
+
+help:            ## what can be made
+	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## / — /'
+
+up: $(VENV)/runtime  ## install, start everything, serve
+	@$(BIN)/python manage.py up
+
+demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
+	@$(BIN)/python manage.py demo
+
+test: $(VENV)/dev  ## the whole suite, with branch coverage
+	@$(BIN)/pytest
+
+lint: $(VENV)/dev  ## style, types, import contracts, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+
+format: $(VENV)/dev  ## rewrite to house style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+requirements: $(VENV)/dev  ## pin requirements/*.in again
+	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh
+
+clean:           ## remove the virtual environment and caches; data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x …")'
+	$(PYTHON) -m venv $(VENV)
+
+# The standard Linux wheel of torch does not import without NVIDIA's libraries; a CPU wheel does.
+$(VENV)/runtime: $(BIN)/python requirements/base.txt requirements/torch.txt requirements/model.txt requirements/embedded.txt
+	@echo "Installing into $(VENV) (once; a minute or two)…"
+	$(PIP_INSTALL) -r requirements/base.txt -r requirements/torch.txt -r requirements/model.txt -r requirements/embedded.txt
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP_INSTALL) -r requirements/torch-cuda.txt
+	@touch $@
+
+$(VENV)/dev: $(VENV)/runtime requirements/dev.txt
+	$(PIP_INSTALL) -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,94 @@
+"""What every view of /v1 shares: validated input, the caller's tenant, cursor pages."""
+
+import base64
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from django.db.models import Model, Q, QuerySet
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import exceptions, viewsets
+from rest_framework.request import Request
+
+from memories.api.serializers import StrictSerializer, TenantQuery
+from tenants.authentication import Caller
+from tenants.models import Tenant
+
+METADATA_PREFIX = "metadata."
+METADATA_PARAMETER = OpenApiParameter(
+    "metadata.KEY",
+    str,
+    description="Only messages whose metadata has this value under KEY; repeatable with other keys.",
+)
+M = TypeVar("M", bound=Model)
+
+
+class TenantViewSet(viewsets.ViewSet):
+    """A view of one tenant's rows: whatever it reads or writes goes through `tenant_of` first."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        request.body  # noqa: B018 - read once here, so that both the parser and the idempotency digest have it
+        super().initial(request, *args, **kwargs)
+
+    def tenant_of(self, given: Mapping[str, Any], *, create: bool = False) -> Tenant:
+        return cast("Caller", self.request.user).tenant_for(given.get("tenant_id"), create=create)
+
+    def tenant_of_query(self) -> Tenant:
+        """For calls whose input is a body or nothing: the tenant may stand in the query string."""
+        return self.tenant_of(self.query(TenantQuery))
+
+    def query(self, serializer: type[StrictSerializer]) -> dict[str, Any]:
+        """The query string, validated."""
+        given = with_metadata_gathered(self.request.query_params.dict())
+        return validated(serializer, given, context={"from_query": True})
+
+    def body(self, serializer: type[StrictSerializer], **options: Any) -> dict[str, Any]:
+        """The JSON body, validated."""
+        return validated(serializer, self.request.data, **options)
+
+
+def validated(serializer: type[StrictSerializer], data: Any, **options: Any) -> dict[str, Any]:
+    bound = serializer(data=data, **options)
+    bound.is_valid(raise_exception=True)
+    return cast("dict[str, Any]", bound.validated_data)
+
+
+def with_metadata_gathered(given: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"metadata.KEY": VALUE}` as `{"metadata": {KEY: VALUE}}`."""
+    plain = {name: value for name, value in given.items() if not name.startswith(METADATA_PREFIX)}
+    dotted = {
+        name.removeprefix(METADATA_PREFIX): value for name, value in given.items() if name.startswith(METADATA_PREFIX)
+    }
+    return plain | {"metadata": plain.get("metadata", {}) | dotted} if dotted else plain
+
+
+def page(
+    queryset: QuerySet[M], *, limit: int, cursor: str | None = None, newest_first: bool = True
+) -> tuple[list[M], str | None]:
+    """One page by (created_at, id), and the cursor of the next one; None at the end.
+
+    The cursor names the last row seen, so that rows added or removed meanwhile neither repeat nor hide any.
+    """
+    operator, sign = ("lt", "-") if newest_first else ("gt", "")
+    if cursor:
+        created_at, pk = read_cursor(cursor)
+        same_time = Q(created_at=created_at, **{f"pk__{operator}": pk})
+        beyond = Q(**{f"created_at__{operator}": created_at}) | same_time
+        queryset = queryset.filter(beyond, **{f"created_at__{operator}e": created_at})
+    rows = list(queryset.order_by(f"{sign}created_at", f"{sign}pk")[: limit + 1])
+    return rows[:limit], write_cursor(rows[limit - 1]) if len(rows) > limit else None
+
+
+def write_cursor(row: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row.created_at.isoformat(), str(row.pk)]).encode()).decode()
+
+
+def read_cursor(cursor: str) -> tuple[datetime, UUID]:
+    try:
+        created_at, pk = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+        return datetime.fromisoformat(created_at).astimezone(UTC), UUID(pk)
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        message = "This is not a cursor of ours; send next_cursor as it came, or leave it out to start over."
+        raise exceptions.ValidationError({"cursor": message}, code="invalid_cursor") from None

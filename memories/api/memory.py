@@ -1,0 +1,48 @@
+"""`/v1/memory`: search."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from memories.api import serializers as shapes
+from memories.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
+from memories.providers import embedding_provider
+from memories.search import Query, Result, search
+
+
+@extend_schema(tags=["Search"])
+class MemoryViewSet(TenantViewSet):
+    """Find messages by meaning and by words."""
+
+    @extend_schema(parameters=[shapes.SearchParameters, METADATA_PARAMETER], responses=shapes.SearchResponse)
+    @action(detail=False, methods=["get"])
+    def search(self, request: Request) -> Response:
+        """The best messages for a query, best first. `metadata.KEY=VALUE` filters by metadata."""
+        return self._answer(self.query(shapes.SearchQuery))
+
+    @extend_schema(request=shapes.SearchQuery, responses=shapes.SearchResponse, operation_id="memory_search_post")
+    @search.mapping.post
+    def search_by_body(self, request: Request) -> Response:
+        """The same with the parameters as JSON."""
+        body = with_metadata_gathered(request.data) if isinstance(request.data, Mapping) else request.data
+        return self._answer(validated(shapes.SearchQuery, body))
+
+    def _answer(self, given: dict[str, Any]) -> Response:
+        tenant = self.tenant_of(given)
+        explain = given.pop("explain")
+        given.pop("tenant_id", None)
+        query = Query(text=given.pop("query"), **given)
+        result = search(tenant, query, provider=embedding_provider(), now=timezone.now())
+        return Response(_shown(result, query, explain=explain))
+
+
+def _shown(result: Result, query: Query, *, explain: bool) -> dict[str, Any]:
+    omit = {"explain": not explain, "before": not query.neighbours, "after": not query.neighbours}
+    context = {"weights": result.weights, "omit": [name for name, absent in omit.items() if absent]}
+    items = shapes.HitSerializer(result.hits, many=True, context=context).data
+    return {"total": len(items), "items": items, "degraded": result.degraded}

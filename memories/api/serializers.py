@@ -1,0 +1,300 @@
+"""The shapes of requests and responses (SPEC §3)."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from memories.api import fields
+from memories.importance import Formula, importance
+from memories.models import EmbeddingStatus, Message
+from memories.search import Hit
+
+CLOCK_SKEW = timedelta(seconds=5)
+BATCH_MAX = 1000
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """Refuses fields it does not know: a misspelt one would otherwise be dropped in silence."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            known = {name for name, field in self.fields.items() if not field.read_only}
+            if unknown := sorted(map(str, data.keys() - known)):
+                message = f"Unknown field; known are {', '.join(sorted(known))}."
+                raise serializers.ValidationError(
+                    {fields.printable(name): [message] for name in unknown}, code="unknown_field"
+                )
+        return super().to_internal_value(data)
+
+
+class TenantQuery(StrictSerializer):
+    tenant_id = fields.TenantId()
+
+
+class PageQuery(TenantQuery):
+    limit = fields.Whole(default=50, min_value=1, max_value=200)
+    cursor = fields.Text(required=False, max_length=500, help_text="`next_cursor` of the page before.")
+
+
+def not_in_the_future(value: Any) -> None:
+    if value > timezone.now() + CLOCK_SKEW:
+        raise serializers.ValidationError("The time lies in the future.", code="in_the_future")
+
+
+# --- Messages -----------------------------------------------------------------------------------------------------
+
+
+class NewMessageSerializer(StrictSerializer):
+    tenant_id = fields.TenantId()
+    conversation_id = fields.ConversationId()
+    role = fields.RoleField()
+    content = fields.Content()
+    metadata = fields.Metadata(required=False)
+    importance_override = fields.Share(required=False, allow_null=True)
+    user_id = fields.UserId(required=False, allow_null=True)
+    created_at = serializers.DateTimeField(required=False, validators=[not_in_the_future])
+    external_id = fields.UserId(required=False, allow_null=True, help_text="A repeat returns the stored message.")
+
+
+class MessageUpdateSerializer(StrictSerializer):
+    content = fields.Content(required=False)
+    metadata = fields.Metadata(required=False)
+    importance_override = fields.Share(required=False, allow_null=True)
+    archived = fields.Flag(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs:
+            raise serializers.ValidationError("Nothing to change: give at least one field.", code="empty_update")
+        return attrs
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    tenant_id = serializers.CharField(source="tenant.slug")
+    conversation_id = serializers.CharField(source="conversation.external_id")
+    user_id = serializers.SerializerMethodField()
+    role = fields.RoleField()
+    content = serializers.CharField()
+    metadata = serializers.DictField()
+    importance_score = serializers.SerializerMethodField()
+    importance_override = serializers.FloatField(allow_null=True)
+    embedding_status = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    archived_at = serializers.DateTimeField(allow_null=True)
+
+    def get_user_id(self, message: Message) -> str | None:
+        return message.end_user.public_id if message.end_user else None
+
+    def get_importance_score(self, message: Message) -> float:
+        now, formula = timezone.now(), Formula.from_settings()
+        score = importance(message.role, message.importance_override, message.created_at, now=now, formula=formula)
+        return round(score, 6)
+
+    @extend_schema_field(serializers.ChoiceField(choices=EmbeddingStatus.choices))
+    def get_embedding_status(self, message: Message) -> str:
+        return getattr(message, "embedding_status", None) or EmbeddingStatus.PENDING
+
+
+@extend_schema_serializer(exclude_fields=["metadata"])  # it comes as metadata.KEY
+class MessageQuery(PageQuery):
+    conversation_id = fields.ConversationId(required=False)
+    user_id = fields.UserId(required=False)
+    role = fields.RoleField(required=False)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+    archived = fields.Flag(default=False)
+    embedding_status = serializers.ChoiceField(choices=EmbeddingStatus.choices, required=False)
+    metadata = fields.Metadata(required=False, help_text="Given as `metadata.KEY=VALUE`.")
+
+
+@extend_schema_serializer(many=False)
+class MessagePage(serializers.Serializer[Any]):
+    items = MessageSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class ItemError(serializers.Serializer[Any]):
+    index = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    attr = serializers.CharField(allow_null=True)
+
+
+class BatchSerializer(StrictSerializer):
+    """Items are validated one by one, so that one bad item does not refuse the others."""
+
+    tenant_id = fields.TenantId()
+    messages = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=BATCH_MAX)
+
+
+class BatchUpdateSerializer(StrictSerializer):
+    tenant_id = fields.TenantId()
+    updates = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=BATCH_MAX)
+
+
+class BatchUpdateItem(StrictSerializer):
+    message_id = serializers.UUIDField()
+    update = MessageUpdateSerializer()  # type: ignore[assignment]
+
+
+class BatchDeleteSerializer(StrictSerializer):
+    tenant_id = fields.TenantId()
+    message_ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=BATCH_MAX)
+
+
+class BatchCreated(serializers.Serializer[Any]):
+    created = MessageSerializer(many=True)
+    errors = ItemError(many=True)  # type: ignore[assignment]
+
+
+class BatchUpdated(serializers.Serializer[Any]):
+    updated = MessageSerializer(many=True)
+    errors = ItemError(many=True)  # type: ignore[assignment]
+
+
+class BatchDeleted(serializers.Serializer[Any]):
+    deleted = serializers.ListField(child=serializers.UUIDField())
+    errors = ItemError(many=True)  # type: ignore[assignment]
+
+
+# --- Conversations ------------------------------------------------------------------------------------------------
+
+
+class ConversationUpdateSerializer(StrictSerializer):
+    title = fields.Text(required=False, allow_blank=True, max_length=255)
+    metadata = fields.Metadata(required=False)
+
+
+class NewConversationSerializer(ConversationUpdateSerializer):
+    tenant_id = fields.TenantId()
+    conversation_id = fields.ConversationId()
+
+
+class ConversationSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    tenant_id = serializers.CharField(source="tenant.slug")
+    conversation_id = serializers.CharField(source="external_id")
+    title = serializers.CharField()
+    metadata = serializers.DictField()
+    message_count = serializers.IntegerField()
+    last_message_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+
+
+@extend_schema_serializer(many=False)
+class ConversationPage(serializers.Serializer[Any]):
+    items = ConversationSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
+
+class RoleCounts(serializers.Serializer[Any]):
+    user = serializers.IntegerField()
+    assistant = serializers.IntegerField()
+    system = serializers.IntegerField()
+    tool = serializers.IntegerField()
+
+
+class ConversationStats(serializers.Serializer[Any]):
+    conversation_id = serializers.CharField()
+    title = serializers.CharField()
+    metadata = serializers.DictField()
+    message_count = serializers.IntegerField()
+    first_message_at = serializers.DateTimeField(allow_null=True)
+    last_message_at = serializers.DateTimeField(allow_null=True)
+    counts_by_role = RoleCounts()
+    average_importance = serializers.FloatField(allow_null=True)
+
+
+# --- Search -------------------------------------------------------------------------------------------------------
+
+
+class SearchQuery(TenantQuery):
+    query = fields.Text(max_length=8000)
+    top_k = fields.Whole(required=False, min_value=1, max_value=100, help_text="Default 5.")
+    limit = fields.Whole(required=False, min_value=1, max_value=100, help_text="Another name of top_k.")
+    conversation_id = fields.ConversationId(required=False)
+    user_id = fields.UserId(required=False)
+    role = fields.RoleField(required=False)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+    metadata = fields.Metadata(required=False, help_text="Also as `metadata.KEY`.")
+    importance_min = fields.Share(required=False, help_text="On the importance of the moment.")
+    mode = serializers.ChoiceField(choices=["hybrid", "semantic", "lexical"], default="hybrid")
+    candidate_limit = fields.Whole(default=200, min_value=1, max_value=1000)
+    include_archived = fields.Flag(default=False)
+    neighbours = fields.Whole(default=0, min_value=0, max_value=3)
+    explain = fields.Flag(default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        limit = attrs.pop("limit", None)
+        if limit is not None and attrs.setdefault("top_k", limit) != limit:
+            raise serializers.ValidationError({"limit": "limit and top_k are one thing; give one of them."})
+        return attrs
+
+
+@extend_schema_serializer(exclude_fields=["metadata"])
+class SearchParameters(SearchQuery):
+    """The same in a query string, where metadata comes as `metadata.KEY`."""
+
+
+class TurnSerializer(serializers.Serializer[Message]):
+    message_id = serializers.UUIDField(source="id")
+    role = fields.RoleField()
+    content = serializers.CharField()
+    created_at = serializers.DateTimeField()
+
+
+class Explanation(serializers.Serializer[Any]):
+    semantic_rank = serializers.IntegerField(allow_null=True)
+    lexical_rank = serializers.IntegerField(allow_null=True)
+    similarity = serializers.FloatField(allow_null=True)
+    lexical_score = serializers.FloatField(allow_null=True)
+    parts = serializers.DictField(child=serializers.FloatField())
+    weights = serializers.DictField(child=serializers.FloatField())
+
+
+class HitSerializer(serializers.Serializer[Any]):
+    message_id = serializers.UUIDField(source="message.id")
+    score = serializers.FloatField(source="ranked.score")
+    similarity = serializers.SerializerMethodField()
+    importance = serializers.FloatField(source="ranked.candidate.importance")
+    decay = serializers.FloatField(source="ranked.candidate.recency")
+    content = serializers.CharField(source="message.content")
+    role = fields.RoleField(source="message.role")
+    conversation_id = serializers.CharField(source="message.conversation.external_id")
+    metadata = serializers.DictField(source="message.metadata")
+    created_at = serializers.DateTimeField(source="message.created_at")
+    before = TurnSerializer(many=True, required=False)
+    after = TurnSerializer(many=True, required=False)
+    explain = serializers.SerializerMethodField(required=False)
+
+    def get_fields(self) -> dict[str, Any]:
+        """Only what was asked for: `context["omit"]` names what was not."""
+        return {name: field for name, field in super().get_fields().items() if name not in self.context.get("omit", ())}
+
+    def get_similarity(self, hit: Hit) -> float:
+        return max(hit.ranked.candidate.similarity or 0.0, 0.0)
+
+    @extend_schema_field(Explanation)
+    def get_explain(self, hit: Hit) -> dict[str, Any]:
+        one = hit.ranked.candidate
+        return {
+            "semantic_rank": one.semantic_rank,
+            "lexical_rank": one.lexical_rank,
+            "similarity": one.similarity,
+            "lexical_score": one.lexical,
+            "parts": hit.ranked.parts,
+            "weights": self.context["weights"],
+        }
+
+
+class SearchResponse(serializers.Serializer[Any]):
+    total = serializers.IntegerField()
+    items = HitSerializer(many=True)
+    degraded = serializers.BooleanField()

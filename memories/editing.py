@@ -1,0 +1,56 @@
+"""Change and delete stored messages, their vectors included."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from memories import search_cache
+from memories.ingest import embed_after_commit
+from memories.models import Conversation, EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
+from memories.models.message import MessageQuerySet
+from memories.providers import embedding_provider
+from memories.providers.base import model_key
+
+
+@transaction.atomic
+def update(message: Message, changes: Mapping[str, Any]) -> Message:
+    """Apply `content`, `metadata`, `importance_override` and `archived`; changed content is embedded again."""
+    embed_again = changes.get("content", message.content) != message.content
+    for name in changes.keys() & {"content", "metadata", "importance_override"}:
+        setattr(message, name, changes[name])
+    if "archived" in changes:
+        message.archived_at = (message.archived_at or timezone.now()) if changes["archived"] else None
+    message.save(update_fields=["content", "metadata", "importance_override", "archived_at", "updated_at"])
+    if embed_again:
+        _embed_again(message)
+    search_cache.forget_results(message.tenant_id)
+    return message
+
+
+def _embed_again(message: Message) -> None:
+    """Drop the vectors of the old text; taking the claim away voids what a worker may be computing of it just now."""
+    model = model_key(embedding_provider())
+    MessageEmbedding.objects.get_or_create(tenant_id=message.tenant_id, message=message, model=model)
+    MessageEmbedding.objects.filter(message=message).update(
+        status=EmbeddingStatus.PENDING, attempts=0, claim=None, error="", due_at=Now(), completed_at=None
+    )
+    EmbeddingWindow.objects.filter(message=message).delete()
+    embed_after_commit([message])
+
+
+@transaction.atomic
+def delete(messages: MessageQuerySet) -> int:
+    """Delete messages and their vectors; return how many. A worker that is saving one of them is waited for."""
+    embeddings = MessageEmbedding.objects.filter(message__in=messages)
+    list(embeddings.select_for_update(of=("self",)).values_list("pk", flat=True))
+    return messages.delete()[1].get("memories.Message", 0)
+
+
+@transaction.atomic
+def delete_conversation(conversation: Conversation) -> None:
+    """Delete a conversation with all its messages."""
+    delete(Message.objects.filter(conversation=conversation))
+    conversation.delete()

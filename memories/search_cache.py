@@ -1,0 +1,64 @@
+"""What searches need not compute twice: vectors of queries, and ranked ids.
+
+No text is kept: keys are digests, values are vectors, ids and numbers.
+"""
+
+import hashlib
+import uuid
+
+import numpy as np
+from django.conf import settings
+from django.core.cache import cache
+from django.db import transaction
+
+from memories.providers.base import EmbeddingProvider, Vectors, model_key
+from memories.ranking import Ranked
+
+
+def query_vector(provider: EmbeddingProvider, text: str) -> Vectors:
+    """The vector of a query, shape (dimensions,); from the cache for MEMORY_CACHE_EMBEDDING_TTL_SECONDS.
+
+    Raises EmbeddingError if the provider cannot be had.
+    """
+    key = _key("query-vector", model_key(provider), text)
+    known = cache.get(key)
+    if known is not None:
+        return np.frombuffer(known, dtype=np.float32)
+    vector = provider.embed_query(text)
+    cache.set(key, vector.astype(np.float32).tobytes(), timeout=settings.MEMORY_CACHE_EMBEDDING_TTL_SECONDS)
+    return vector
+
+
+def results_key(tenant_id: uuid.UUID, *parts: object) -> str:
+    """The key of a search's results: another one after every write to the tenant."""
+    return _key("results", tenant_id, _generation(tenant_id), *parts)
+
+
+def results(key: str) -> list[Ranked] | None:
+    found: list[Ranked] | None = cache.get(key)
+    return found
+
+
+def keep_results(key: str, ranked: list[Ranked]) -> None:
+    cache.set(key, ranked, timeout=settings.MEMORY_CACHE_SEARCH_TTL_SECONDS)
+
+
+def forget_results(tenant_id: uuid.UUID) -> None:
+    """After the commit of a write: the tenant's next search computes anew."""
+    transaction.on_commit(lambda: cache.set(_generation_key(tenant_id), uuid.uuid4().hex, timeout=None))
+
+
+def _generation(tenant_id: uuid.UUID) -> str:
+    """Names the tenant's data since its last write. A key that Redis lost gets a fresh name, never an old one."""
+    fresh = uuid.uuid4().hex
+    if cache.add(_generation_key(tenant_id), fresh, timeout=None):
+        return fresh
+    return str(cache.get(_generation_key(tenant_id), fresh))
+
+
+def _generation_key(tenant_id: uuid.UUID) -> str:
+    return f"generation:{tenant_id}"
+
+
+def _key(kind: str, *parts: object) -> str:
+    return f"{kind}:{hashlib.sha256(repr(parts).encode(errors='surrogatepass')).hexdigest()}"

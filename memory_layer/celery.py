@@ -1,0 +1,26 @@
+"""The Celery application; schedules and queues are in `settings.py`, tasks in each app's `tasks.py`."""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_ready
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
+
+app = Celery("memory_layer")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.steps["worker"].add(DjangoStructLogInitStep)
+
+
+@setup_logging.connect
+def keep_django_logging(**_: Any) -> None:
+    """Celery configures no logging of its own while a receiver is connected: Django's stays."""
+
+
+@worker_ready.connect
+def take_up_abandoned_work(**_: Any) -> None:
+    """A worker that starts may follow one that died: look for work now, not at the next beat."""
+    app.send_task("memories.tasks.embed_pending", queue="embed")

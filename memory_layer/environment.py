@@ -1,0 +1,106 @@
+"""Parsers and cross-checks of the MEMORY_* variables; `settings.py` names them and gives their defaults."""
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError, EnvValidationError
+
+INSECURE_SECRET_KEY = "insecure-key-for-local-use-only-never-in-production"  # noqa: S105 - refused in production
+ENVIRONMENTS = ("local", "test", "staging", "production")
+EMBEDDING_PROVIDERS = ("sentence_transformer", "google_gemini", "openai", "mock")
+LLM_PROVIDERS = ("rules", "openai", "anthropic", "gemini", "openrouter")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+RATE = re.compile(r"([1-9]\d*)/(second|minute|hour|day|[smhd])")
+BLANK_MEANS_OFF = {"MEMORY_GLOBAL_RATE_LIMIT", "MEMORY_TENANT_RATE_LIMIT", "MEMORY_USER_KEY_RATE_LIMIT"}
+
+
+class Environment(Env):
+    """`environs.Env` that collects every mistake, knows our value types and takes an empty variable as unset."""
+
+    def __init__(self) -> None:
+        super().__init__(eager=False)
+        for parser in (names, rate, weights, database_url, database_urls, redis_url, broker_url):
+            self.add_parser(parser.__name__, parser)
+
+    def _get_value(self, env_key: str, default: Any) -> Any:
+        value = os.environ.get(env_key)
+        if value is None or (not value.strip() and env_key not in BLANK_MEANS_OFF):
+            return default
+        return value.strip()
+
+    def finish(self, *, unsafe: list[str]) -> None:
+        """Raise one `ImproperlyConfigured` with every bad value met so far and every `unsafe` combination."""
+        problems = unsafe
+        try:
+            self.seal()
+        except EnvValidationError as error:
+            messages = cast("Mapping[str, list[str]]", error.error_messages)
+            bad_values = [f"{name}: {' '.join(why)}" for name, why in messages.items()]
+            problems = bad_values + unsafe
+        if problems:
+            raise ImproperlyConfigured("\n  ".join(["the environment variables do not fit:", *problems]))
+
+
+def read_dotenv(path: Path) -> None:
+    """Load `.env`; variables that are set already win. Tests never read a developer's file."""
+    if os.environ.get("MEMORY_ENVIRONMENT") != "test":
+        Env().read_env(path, recurse=False)
+
+
+def names(value: str) -> list[str]:
+    return [part.strip() for part in value.split(",") if part.strip()]
+
+
+def rate(value: str) -> str | None:
+    """`120/minute` → `120/m`; `0` and the empty string → None, no limit."""
+    if value in ("", "0"):
+        return None
+    match = RATE.fullmatch(value)
+    if not match:
+        raise EnvError(f"Expected COUNT/second, /minute, /hour or /day, or 0 for no limit, not {value!r}.")
+    return f"{match[1]}/{match[2][0]}"
+
+
+def weights(value: str, *, defaults: dict[str, float]) -> dict[str, float]:
+    """`name:number,…` over `defaults`; names left out keep their default, unknown names are refused."""
+    try:
+        given = {name.strip(): float(number) for name, number in (part.split(":") for part in names(value))}
+    except ValueError:
+        given = {"?": 0.0}
+    result = defaults | given
+    if (
+        result.keys() != defaults.keys()
+        or not all(0 <= number <= 1000 for number in result.values())
+        or not any(result.values())
+    ):
+        example = ",".join(f"{name}:{number}" for name, number in defaults.items())
+        raise EnvError(f"Expected name:number pairs, none negative and not all 0, such as {example}.")
+    return result
+
+
+def database_url(value: str | None) -> str | None:
+    """SQLAlchemy's driver spellings (`postgresql+asyncpg://`) become plain `postgresql://`."""
+    return value and _url(re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql://", value), "postgresql")
+
+
+def database_urls(value: str) -> list[str]:
+    return [str(database_url(part)) for part in names(value)]
+
+
+def redis_url(value: str | None) -> str | None:
+    return value and _url(value, "redis", "rediss", "unix")
+
+
+def broker_url(value: str | None) -> str | None:
+    return value and _url(value, "redis", "rediss", "redis+socket", "amqp", "amqps", "memory")
+
+
+def _url(value: str, *schemes: str) -> str:
+    scheme, separator, rest = value.partition("://")
+    if not separator or not rest or scheme not in schemes:
+        raise EnvError(f"Expected a URL that starts with {' or '.join(f'{name}://' for name in schemes)}.")
+    return value

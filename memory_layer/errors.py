@@ -1,0 +1,46 @@
+"""The one error shape: `{"type", "errors": [{"code", "detail", "attr"}]}` (drf-standardized-errors)."""
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import IntegrityError, OperationalError
+from django.http import JsonResponse
+from drf_standardized_errors.handler import ExceptionHandler as StandardHandler
+from rest_framework import exceptions, status
+
+
+class RequestTooLarge(exceptions.APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "request_too_large"
+    default_detail = "The body is over the limit; send less at once."
+
+
+class Conflict(exceptions.APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+    default_detail = "Another request changed the same thing meanwhile. Nothing was stored; try again."
+
+
+class DatabaseUnavailable(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "database_unavailable"
+    default_detail = "The database does not answer. Nothing was stored; try again."
+
+
+class ExceptionHandler(StandardHandler):
+    """Gives errors of Django and of the database, met inside a view, their status and code."""
+
+    def convert_known_exceptions(self, exc: Exception) -> Exception:
+        if isinstance(exc, RequestDataTooBig):
+            return RequestTooLarge()
+        if isinstance(exc, RecursionError):
+            return exceptions.ParseError("The JSON is nested too deeply.")
+        if isinstance(exc, IntegrityError):
+            return Conflict()
+        if isinstance(exc, OperationalError):
+            return DatabaseUnavailable()
+        return super().convert_known_exceptions(exc)
+
+
+def error_response(status_code: int, code: str, detail: str) -> JsonResponse:
+    """The same shape for what is refused outside of a view."""
+    kind = "client_error" if status_code < status.HTTP_500_INTERNAL_SERVER_ERROR else "server_error"
+    return JsonResponse({"type": kind, "errors": [{"code": code, "detail": detail, "attr": None}]}, status=status_code)

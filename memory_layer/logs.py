@@ -1,0 +1,53 @@
+"""One JSON line an event (or a readable one in development), with the ids of the request and the task it belongs to."""
+
+from typing import Any
+
+import structlog
+
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.PositionalArgumentsFormatter(),
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+]
+RENDERERS: dict[str, list[Any]] = {
+    "json": [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],
+    "console": [structlog.dev.ConsoleRenderer(pad_event_to=0)],
+}
+
+
+def configuration(*, level: str, form: str) -> dict[str, Any]:
+    """Return Django's LOGGING for `form` "json" or "console", and configure structlog to feed it."""
+    structlog.configure(
+        processors=[*SHARED, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *RENDERERS[form]],
+        "foreign_pre_chain": SHARED,
+    }
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"events": formatter},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events"}},
+        "root": {"handlers": ["stderr"], "level": level},
+        "loggers": {name: {"level": "WARNING"} for name in QUIET} | {"django": {"handlers": [], "propagate": True}},
+    }
+
+
+# Libraries that speak at INFO for every call; ours say what matters.
+QUIET = (
+    "httpx",
+    "httpx2",
+    "httpcore",
+    "sentence_transformers",
+    "google_genai",
+    "celery.beat",
+    "django_structlog",
+    "kombu",
+)

@@ -1,0 +1,88 @@
+"""What every request goes through before a view sees it: an id, a size limit, JSON errors."""
+
+import re
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from uuid_utils.compat import uuid7
+
+from memory_layer.errors import error_response
+
+View = Callable[[HttpRequest], HttpResponseBase]
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+QUIET_PATHS = ("/livez", "/metrics", "/static/")
+log = structlog.get_logger("memory_layer.requests")
+
+
+class RequestIdMiddleware:
+    """Takes or makes `X-Request-ID`, for every log line and the response; logs a line a request, never its query."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if SANE_REQUEST_ID.fullmatch(given) else str(uuid7())
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started = time.perf_counter()
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        self._report(request, response, time.perf_counter() - started)
+        return response
+
+    def _report(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+        if request.path.startswith(QUIET_PATHS):
+            return
+        route = request.resolver_match.route if request.resolver_match else "unmatched"
+        log.info(
+            "request", method=request.method, route=route, status=response.status_code, ms=round(seconds * 1000, 1)
+        )
+
+
+class RequestSizeMiddleware:
+    """Refuses a body over MEMORY_REQUEST_MAX_BYTES by its declared length, before any of it is read."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal():
+            return error_response(400, "bad_request", "Content-Length must be a whole number.")
+        if int(length) > settings.MEMORY_REQUEST_MAX_BYTES:
+            limit = settings.MEMORY_REQUEST_MAX_BYTES
+            return error_response(
+                413, "request_too_large", f"The body is over the limit of {limit} bytes; send less at once."
+            )
+        return self.get_response(request)
+
+
+class JsonErrorMiddleware:
+    """Under /v1 no error leaves as HTML: what no view answered gets the one error shape too."""
+
+    MESSAGES = {
+        400: ("bad_request", "The request could not be understood."),
+        403: ("permission_denied", "This is not allowed."),
+        404: ("not_found", "There is nothing at this address; the paths are listed at /docs."),
+        500: ("error", "The server failed; the request id leads to the reason in its log."),
+    }
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self.get_response(request)
+        is_html = response.get("Content-Type", "").startswith("text/html")
+        if request.path.startswith("/v1") and is_html and response.status_code in self.MESSAGES:
+            return error_response(response.status_code, *self.MESSAGES[response.status_code])
+        return response
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if request.path.startswith("/v1") and isinstance(exception, SuspiciousOperation):
+            return error_response(400, *self.MESSAGES[400])
+        return None

