@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes
+PIP_INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --no-deps --require-hashes
 
 .PHONY: up demo test lint format requirements clean help
 

@@ -4,6 +4,7 @@ The row is the outbox: whatever is pending, or was claimed by a worker that died
 LEASE; the claim's own id guards the result, so that a late worker or an edit meanwhile cannot leave a wrong vector.
 """
 
+import time
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -52,7 +53,9 @@ def embed_batch(provider: EmbeddingProvider, *, only: Sequence[uuid.UUID] | None
     due = MessageEmbedding.objects.due(model=model_key(provider), now=timezone.now())
     claimed = claim(due if only is None else due.filter(message__in=only))
     if claimed.rows:
+        started = time.perf_counter()
         _finish(claimed, provider)
+        log.info("batch", messages=len(claimed.rows), ms=round((time.perf_counter() - started) * 1000))
     return len(claimed.rows)
 
 

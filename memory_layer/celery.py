@@ -1,10 +1,12 @@
 """The Celery application; schedules and queues are in `settings.py`, tasks in each app's `tasks.py`."""
 
 import os
+import warnings
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_ready
+from celery.platforms import SecurityWarning
+from celery.signals import setup_logging, worker_process_init, worker_ready
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
@@ -12,12 +14,22 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
 app = Celery("memory_layer")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+# The warning is about pickled tasks; ours are JSON, and trying the product as root is common.
+warnings.filterwarnings("ignore", category=SecurityWarning)
 app.steps["worker"].add(DjangoStructLogInitStep)
 
 
 @setup_logging.connect
 def keep_django_logging(**_: Any) -> None:
     """Celery configures no logging of its own while a receiver is connected: Django's stays."""
+
+
+@worker_process_init.connect
+def load_local_model(**_: Any) -> None:
+    """After the fork: a model that already ran in the parent may hang in its children."""
+    from memories.providers import load_in_background
+
+    load_in_background()
 
 
 @worker_ready.connect

@@ -42,12 +42,15 @@ def configuration(*, level: str, form: str) -> dict[str, Any]:
 
 # Libraries that speak at INFO for every call; ours say what matters.
 QUIET = (
+    "celery.app.trace",
+    "celery.beat",
+    "celery.worker.strategy",
+    "django_celery_beat",
+    "django_structlog",
+    "google_genai",
     "httpx",
     "httpx2",
     "httpcore",
-    "sentence_transformers",
-    "google_genai",
-    "celery.beat",
-    "django_structlog",
     "kombu",
+    "sentence_transformers",
 )

@@ -7,3 +7,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
 
 application = get_wsgi_application()
+
+from memories.providers import load_in_background  # noqa: E402 - settings come first
+
+load_in_background()

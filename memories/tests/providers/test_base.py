@@ -9,8 +9,10 @@ from memories.providers.base import (
     ProviderMisconfigured,
     centroid,
     checked,
+    model_key,
     resolved_dimensions,
 )
+from memories.providers.mock import MockProvider
 
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 
@@ -73,3 +75,7 @@ def test_dimensions_may_be_shortened_where_the_model_can() -> None:
 def test_dimensions_that_do_not_fit_are_refused(wanted: int | None, native: int | None, shortens: bool) -> None:
     with pytest.raises(ProviderMisconfigured, match="MEMORY_EMBEDDING_DIMENSIONS"):
         resolved_dimensions(wanted, model_name="m", native=native, shortens=shortens)
+
+
+def test_model_key_tells_models_and_sizes_apart() -> None:
+    assert model_key(MockProvider(dimensions=9)) == "mock:mock:9"

