@@ -2,6 +2,7 @@
 """Every command of the service; `manage.py up` starts all of it on this machine."""
 
 import os
+import signal
 import sys
 
 
@@ -24,6 +25,8 @@ def lease_embedded_servers() -> None:
     from memory_layer import embedded
 
     if settings.EMBEDDED_POSTGRES or settings.EMBEDDED_REDIS:
+        for number in (signal.SIGTERM, signal.SIGHUP):  # a plain death would skip the release at exit
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
         embedded.lease(settings.MEMORY_DATA_DIR, postgres=settings.EMBEDDED_POSTGRES, redis=settings.EMBEDDED_REDIS)
 
 

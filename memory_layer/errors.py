@@ -4,6 +4,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError, OperationalError
 from django.http import JsonResponse
 from drf_standardized_errors.handler import ExceptionHandler as StandardHandler
+from psycopg import errors as database_errors
 from rest_framework import exceptions, status
 
 
@@ -33,7 +34,7 @@ class ExceptionHandler(StandardHandler):
             return RequestTooLarge()
         if isinstance(exc, RecursionError):
             return exceptions.ParseError("The JSON is nested too deeply.")
-        if isinstance(exc, IntegrityError):
+        if isinstance(exc, IntegrityError) or isinstance(exc.__cause__, database_errors.DeadlockDetected):
             return Conflict()
         if isinstance(exc, OperationalError):
             return DatabaseUnavailable()

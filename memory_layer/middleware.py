@@ -14,6 +14,7 @@ from memory_layer.errors import error_response
 
 View = Callable[[HttpRequest], HttpResponseBase]
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+LENGTH_DIGITS = 18
 QUIET_PATHS = ("/livez", "/metrics", "/static/")
 log = structlog.get_logger("memory_layer.requests")
 
@@ -54,7 +55,7 @@ class RequestSizeMiddleware:
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal():
             return error_response(400, "bad_request", "Content-Length must be a whole number.")
-        if int(length) > settings.MEMORY_REQUEST_MAX_BYTES:
+        if len(length) > LENGTH_DIGITS or int(length) > settings.MEMORY_REQUEST_MAX_BYTES:
             limit = settings.MEMORY_REQUEST_MAX_BYTES
             return error_response(
                 413, "request_too_large", f"The body is over the limit of {limit} bytes; send less at once."

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import requests
 from django.conf import settings
@@ -33,7 +33,7 @@ class Command(BaseCommand):
     help = "Send a sample conversation to a stack of its own, search it, show the answers, leave nothing behind."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        console = Console(file=self.stdout, width=None if self.stdout.isatty() else 140)
+        console = Console(file=cast("IO[str]", self.stdout), width=None if self.stdout.isatty() else 140)
         turns = [json.loads(line) for line in (SAMPLES / "conversation.jsonl").read_text().splitlines()]
         questions = json.loads((SAMPLES / "questions.json").read_text())
         console.print("Starting a stack of its own…")
