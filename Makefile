@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: up demo test lint format requirements clean help
+.PHONY: up demo test bench lint format requirements clean help
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## / — /'
@@ -17,6 +17,10 @@ demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
 
 test: $(VENV)/dev  ## the whole suite, with branch coverage
 	@$(BIN)/pytest
+
+bench: $(VENV)/dev  ## how fast: embedding against the bare model, and the lag from write to searchable
+	@$(BIN)/python -m bench.embedding docs/samples/conversation.jsonl
+	@$(BIN)/python -m bench.lag
 
 lint: $(VENV)/dev  ## style, types, import contracts, migrations
 	$(BIN)/ruff check .
@@ -39,13 +43,17 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x …")'
 	$(PYTHON) -m venv $(VENV)
 
-# The standard Linux wheel of torch does not import without NVIDIA's libraries; a CPU wheel does.
+# torch is first chosen by version, so that a CPU build wins where the index offers one, and then checked by its hash:
+# told the hashes at once, pip prefers the standard wheel, whose Linux build also needs NVIDIA's libraries (several GB).
 $(VENV)/runtime: $(BIN)/python requirements/base.txt requirements/torch.txt requirements/model.txt requirements/embedded.txt
-	@echo "Installing into $(VENV) (once; a minute or two)…"
-	$(PIP_INSTALL) -r requirements/base.txt -r requirements/torch.txt -r requirements/model.txt -r requirements/embedded.txt
+	@echo "Installing into $(VENV) (once; a few minutes)…"
+	@$(BIN)/pip download -qq --disable-pip-version-check --no-deps --dest $(VENV)/torch torch==2.13.0
+	@$(PIP_INSTALL) --no-index --find-links $(VENV)/torch -r requirements/torch.txt
+	@rm -r $(VENV)/torch
+	@$(PIP_INSTALL) -r requirements/base.txt -r requirements/model.txt -r requirements/embedded.txt
 	@$(BIN)/python -c 'import torch' 2>/dev/null || $(PIP_INSTALL) -r requirements/torch-cuda.txt
 	@touch $@
 
 $(VENV)/dev: $(VENV)/runtime requirements/dev.txt
-	$(PIP_INSTALL) -r requirements/dev.txt
+	@$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@

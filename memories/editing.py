@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from memories import search_cache
+from memories import embedding, search_cache
 from memories.ingest import embed_after_commit
 from memories.models import Conversation, EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
 from memories.models.message import MessageQuerySet
@@ -17,17 +18,33 @@ from memories.providers.base import model_key
 
 @transaction.atomic
 def update(message: Message, changes: Mapping[str, Any]) -> Message:
-    """Apply `content`, `metadata`, `importance_override` and `archived`; changed content is embedded again."""
+    """Apply `content`, `metadata`, `importance_override` and `archived`; changed content is embedded again.
+
+    Raises Message.DoesNotExist if the message has been deleted since it was read.
+    """
+    _hold(Message.objects.filter(pk=message.pk))
+    message.refresh_from_db()  # another edit may have come first: what is not changed here stays as that one left it
     embed_again = changes.get("content", message.content) != message.content
     for name in changes.keys() & {"content", "metadata", "importance_override"}:
         setattr(message, name, changes[name])
     if "archived" in changes:
         message.archived_at = (message.archived_at or timezone.now()) if changes["archived"] else None
     message.save(update_fields=["content", "metadata", "importance_override", "archived_at", "updated_at"])
+    embedding.score(Message.objects.filter(pk=message.pk), now=timezone.now())
     if embed_again:
         _embed_again(message)
     search_cache.forget_results(message.tenant_id)
     return message
+
+
+def _hold(messages: MessageQuerySet) -> set[UUID]:
+    """Lock messages against workers and other edits; return whose they are.
+
+    Embeddings first and each in order of their ids, as workers lock them: nobody waits for another in a circle.
+    """
+    embeddings = MessageEmbedding.objects.filter(message__in=messages).order_by("pk")
+    list(embeddings.select_for_update().values_list("pk", flat=True))
+    return set(messages.order_by("pk").select_for_update(of=("self",)).values_list("tenant_id", flat=True))
 
 
 def _embed_again(message: Message) -> None:
@@ -44,8 +61,8 @@ def _embed_again(message: Message) -> None:
 @transaction.atomic
 def delete(messages: MessageQuerySet) -> int:
     """Delete messages and their vectors; return how many. A worker that is saving one of them is waited for."""
-    embeddings = MessageEmbedding.objects.filter(message__in=messages)
-    list(embeddings.select_for_update(of=("self",)).values_list("pk", flat=True))
+    for tenant_id in _hold(messages):
+        search_cache.forget_results(tenant_id)
     return messages.delete()[1].get("memories.Message", 0)
 
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 import structlog
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from memories import search_cache
@@ -25,7 +26,7 @@ BATCH = 64
 BATCH_CHARACTERS = 400_000
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
-SUSPECT_ATTEMPTS = 3  # what failed this often is taken up alone: a text that kills its worker takes no others along
+SUSPECT_ATTEMPTS = 3  # what lost its worker after so many is taken up alone: a deadly text takes no others along
 BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=15)
 DRIFT = 0.01
 
@@ -50,7 +51,7 @@ class Embedded:
 
 def embed_batch(provider: EmbeddingProvider, *, only: Sequence[uuid.UUID] | None = None) -> int:
     """Embed one batch of due messages (of `only` these, if given); return how many were taken up."""
-    due = MessageEmbedding.objects.due(model=model_key(provider), now=timezone.now())
+    due = MessageEmbedding.objects.due(model=model_key(provider))
     claimed = claim(due if only is None else due.filter(message__in=only))
     if claimed.rows:
         started = time.perf_counter()
@@ -70,7 +71,7 @@ def claim(due: MessageEmbeddingQuerySet) -> Claimed:
     MessageEmbedding.objects.filter(pk__in=[row.pk for row in claimed.rows]).update(
         status=EmbeddingStatus.PROCESSING,
         claim=claimed.claim,
-        due_at=timezone.now() + LEASE,
+        due_at=Now() + LEASE,
         attempts=F("attempts") + 1,
     )
     return claimed
@@ -82,10 +83,15 @@ def _within_budget(rows: Iterable[MessageEmbedding]) -> list[MessageEmbedding]:
     budget = BATCH_CHARACTERS
     for row in rows:
         budget -= len(row.message.content)
-        if taken and (budget < 0 or max(row.attempts, taken[0].attempts) >= SUSPECT_ATTEMPTS):
+        if taken and (budget < 0 or _is_suspect(row) or _is_suspect(taken[0])):
             break
         taken.append(row)
     return taken
+
+
+def _is_suspect(row: MessageEmbedding) -> bool:
+    """Whether it may have stopped its worker: still claimed, since no worker came to give it back."""
+    return row.status == EmbeddingStatus.PROCESSING and row.attempts >= SUSPECT_ATTEMPTS
 
 
 def _finish(claimed: Claimed, provider: EmbeddingProvider) -> None:
@@ -99,21 +105,21 @@ def _finish(claimed: Claimed, provider: EmbeddingProvider) -> None:
         else:
             _release(claimed, EmbeddingStatus.FAILED, reason=str(error))
     except EmbeddingUnavailable as error:
-        _postpone(claimed, reason=str(error))
+        _postpone(claimed, reason=str(error), at_least=timedelta(seconds=error.retry_after or 0))
 
 
-def _postpone(claimed: Claimed, *, reason: str) -> None:
+def _postpone(claimed: Claimed, *, reason: str, at_least: timedelta) -> None:
     """Queue again after a pause that doubles with each attempt; give up those that had their MAX_ATTEMPTS."""
     for row in claimed.rows:
         attempts = row.attempts + 1
-        pause = min(BACKOFF_FIRST * 2 ** (attempts - 1), BACKOFF_MAX)
+        pause = max(at_least, min(BACKOFF_FIRST * 2 ** (attempts - 1), BACKOFF_MAX))
         status = EmbeddingStatus.PENDING if attempts < MAX_ATTEMPTS else EmbeddingStatus.FAILED
         _release(Claimed(claimed.claim, [row]), status, reason=reason, pause=pause)
 
 
 def _release(claimed: Claimed, status: EmbeddingStatus, *, reason: str, pause: timedelta = timedelta()) -> None:
     held = MessageEmbedding.objects.filter(pk__in=[row.pk for row in claimed.rows], claim=claimed.claim)
-    held.update(status=status, claim=None, error=reason, due_at=timezone.now() + pause)
+    held.update(status=status, claim=None, error=reason, due_at=Now() + pause)
     log.warning("embedding_not_done", status=str(status), reason=reason, messages=len(claimed.rows))
 
 
@@ -132,7 +138,7 @@ def _embed(rows: Sequence[MessageEmbedding], provider: EmbeddingProvider) -> lis
 def save(done: Sequence[Embedded], *, claim: uuid.UUID) -> None:
     """Store the vectors of the rows still under `claim`, and the score of their messages."""
     held = MessageEmbedding.objects.filter(pk__in=[one.row.pk for one in done], claim=claim)
-    kept = set(held.select_for_update().values_list("pk", flat=True))
+    kept = set(held.order_by("pk").select_for_update().values_list("pk", flat=True))
     mine = [one for one in done if one.row.pk in kept]
     messages = [one.row.message_id for one in mine]
     if not mine:
@@ -161,10 +167,12 @@ def score(messages: QuerySet[Message], *, now: datetime) -> int:
     return messages.update(stored_importance=importance_sql(now=now, formula=Formula.from_settings()))
 
 
+@transaction.atomic
 def queue_missing(model: str, *, limit: int = 10_000) -> int:
     """Queue messages that `model` was never asked for, as after a change of model; return how many."""
-    without = Message.objects.exclude(embeddings__model=model).values_list("pk", "tenant_id")[:limit]
-    rows = [MessageEmbedding(message_id=pk, tenant_id=tenant, model=model) for pk, tenant in without]
+    without = Message.objects.exclude(embeddings__model=model).values_list("pk", "tenant_id")
+    standing = without.select_for_update(skip_locked=True, of=("self",))[:limit]  # none that is just being deleted
+    rows = [MessageEmbedding(message_id=pk, tenant_id=tenant, model=model) for pk, tenant in standing]
     MessageEmbedding.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
 
@@ -172,13 +180,22 @@ def queue_missing(model: str, *, limit: int = 10_000) -> int:
 def rescore(*, now: datetime, step: int = 5_000) -> int:
     """Refresh every stored score that has drifted by more than DRIFT since it was written; return how many.
 
-    Works in steps of `step` messages, each a short statement of its own.
+    Works in steps of `step` messages, each a short transaction; what others are just writing is left to the next run.
     """
+    done, last = 0, uuid.UUID(int=0)
+    while keys := _rescore_after(last, now=now, step=step):
+        done, last = done + len(keys), keys[-1]
+    return done
+
+
+@transaction.atomic
+def _rescore_after(last: uuid.UUID, *, now: datetime, step: int) -> list[uuid.UUID]:
+    """Refresh the first `step` drifted scores beyond the id `last`; return whose they were."""
     current = importance_sql(now=now, formula=Formula.from_settings())
-    drifted = Message.objects.annotate(now_is=current).exclude(
+    drifted = Message.objects.alias(now_is=current).exclude(
         stored_importance__range=(F("now_is") - DRIFT, F("now_is") + DRIFT)
     )
-    done = 0
-    while keys := list(drifted.values_list("pk", flat=True)[:step]):
-        done += score(Message.objects.filter(pk__in=keys), now=now)
-    return done
+    unheld = drifted.filter(pk__gt=last).order_by("pk").select_for_update(skip_locked=True, no_key=True)
+    keys = list(unheld.values_list("pk", flat=True)[:step])
+    score(Message.objects.filter(pk__in=keys), now=now)
+    return keys

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -19,6 +20,7 @@ from memories.models import Conversation, Message, MessageEmbedding
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
 from memories.tasks import wake_embedding_worker
+from tenants.ids import as_uuid
 from tenants.models import EndUser, Tenant
 
 
@@ -54,7 +56,8 @@ def store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:
     users = _end_users(tenant, {one.user_id for one in new if one.user_id})
     now = timezone.now()
     rows = [_row(one, tenant, conversations[one.conversation_id], users.get(one.user_id or ""), now=now) for one in new]
-    Message.objects.bulk_create(rows, ignore_conflicts=True)
+    in_one_order = sorted(rows, key=lambda row: row.external_id or "")  # two batches with the same ids never deadlock
+    Message.objects.bulk_create(in_one_order, ignore_conflicts=True)
     stored = _with_repeats(tenant, rows)
     _queue([one.message for one in stored if one.is_new])
     return stored
@@ -98,17 +101,21 @@ def _end_users(tenant: Tenant, ids: Iterable[str]) -> dict[str, EndUser]:
     if not wanted:
         return {}
     known = EndUser.objects.known_as(tenant, wanted)
-    found = _by_either_id(known)
+    found = _by_either_id(known, wanted)
     if missing := wanted - found.keys():
         rows = [EndUser(tenant=tenant, external_id=one) for one in sorted(missing)]
         EndUser.objects.bulk_create(rows, ignore_conflicts=True)
-        found = _by_either_id(known.all())
+        found = _by_either_id(known.all(), wanted)
     return found
 
 
-def _by_either_id(users: Iterable[EndUser]) -> dict[str, EndUser]:
-    by_id = {str(one.pk): one for one in users}
-    return by_id | {one.external_id: one for one in by_id.values() if one.external_id}
+def _by_either_id(users: Iterable[EndUser], ids: Iterable[str]) -> dict[str, EndUser]:
+    """Who is meant by each of `ids`, where anybody is; a UUID may be spelt in any way."""
+    known = list(users)
+    by_name = {one.external_id: one for one in known}
+    by_id: dict[UUID | None, EndUser] = {one.pk: one for one in known}
+    meant = {given: by_name.get(given) or by_id.get(as_uuid(given)) for given in ids}
+    return {given: user for given, user in meant.items() if user}
 
 
 def _with_repeats(tenant: Tenant, rows: Sequence[Message]) -> list[Stored]:

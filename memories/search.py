@@ -96,9 +96,12 @@ def _query_vector(query: Query, provider: EmbeddingProvider) -> tuple[Vectors | 
 
 
 def _weights(mode: Mode, *, degraded: bool) -> dict[str, float]:
-    """Those of the settings; a retrieval that took no part has none."""
-    absent = "semantic" if degraded or mode == "lexical" else {"semantic": "lexical"}.get(mode)
-    return {name: 0.0 if name == absent else weight for name, weight in settings.MEMORY_RANKING_WEIGHTS.items()}
+    """Those of the settings; a retrieval that took no part has none, the only one that did has never none."""
+    weights: dict[str, float] = dict(settings.MEMORY_RANKING_WEIGHTS)
+    alone = "lexical" if degraded else mode
+    if alone != "hybrid":
+        weights |= {"semantic": 0.0, "lexical": 0.0, alone: weights[alone] or 1.0}
+    return weights
 
 
 def _filtered(tenant: Tenant, query: Query, *, now: datetime) -> MessageQuerySet:

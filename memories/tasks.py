@@ -14,7 +14,7 @@ from memories.providers.base import model_key
 
 WAKE_FLAG = "embedding-worker-is-called"
 WAKE_SECONDS = 10
-TURN_SECONDS = 20.0
+TURN_SECONDS = 5.0
 
 log = structlog.get_logger(__name__)
 
@@ -44,7 +44,7 @@ def embed_pending() -> None:
 
 @shared_task
 def queue_missing() -> None:
-    if embedding.queue_missing(model_key(embedding_provider())):
+    while embedding.queue_missing(model_key(embedding_provider())):
         wake_embedding_worker()
 
 

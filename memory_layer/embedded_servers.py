@@ -123,7 +123,7 @@ class Server(ABC):
         uid, gid = account or (None, None)
         with open_private(self.log) as log:
             try:
-                subprocess.run(  # noqa: S603 - programs of ours, no shell
+                subprocess.run(
                     command,
                     check=True,
                     cwd=self.data_dir,

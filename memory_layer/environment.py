@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv
 from environs import Env, EnvError, EnvValidationError
 
 INSECURE_SECRET_KEY = "insecure-key-for-local-use-only-never-in-production"  # noqa: S105 - refused in production
@@ -48,7 +49,7 @@ class Environment(Env):
 def read_dotenv(path: Path) -> None:
     """Load `.env`; variables that are set already win. Tests never read a developer's file."""
     if os.environ.get("MEMORY_ENVIRONMENT") != "test":
-        Env().read_env(path, recurse=False)
+        load_dotenv(path)  # environs' own `read_env` fills a copy that neither Django nor the vendors' SDKs see
 
 
 def names(value: str) -> list[str]:

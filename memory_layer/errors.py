@@ -1,5 +1,7 @@
 """The one error shape: `{"type", "errors": [{"code", "detail", "attr"}]}` (drf-standardized-errors)."""
 
+from json import JSONDecodeError
+
 from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError, OperationalError
 from django.http import JsonResponse
@@ -32,6 +34,8 @@ class ExceptionHandler(StandardHandler):
     def convert_known_exceptions(self, exc: Exception) -> Exception:
         if isinstance(exc, RequestDataTooBig):
             return RequestTooLarge()
+        if isinstance(exc, exceptions.ParseError) and isinstance(exc.__context__, ValueError):
+            return exceptions.ParseError(f"The body is not valid JSON: {_flaw(exc.__context__)}.")
         if isinstance(exc, RecursionError):
             return exceptions.ParseError("The JSON is nested too deeply.")
         if isinstance(exc, IntegrityError) or isinstance(exc.__cause__, database_errors.DeadlockDetected):
@@ -39,6 +43,12 @@ class ExceptionHandler(StandardHandler):
         if isinstance(exc, OperationalError):
             return DatabaseUnavailable()
         return super().convert_known_exceptions(exc)
+
+
+def _flaw(error: ValueError) -> str:
+    if isinstance(error, JSONDecodeError):
+        return f"{error.msg} (line {error.lineno}, column {error.colno})"
+    return "it is not UTF-8" if isinstance(error, UnicodeError) else "a number in it is too long, or is none"
 
 
 def error_response(status_code: int, code: str, detail: str) -> JsonResponse:

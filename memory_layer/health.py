@@ -9,7 +9,6 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers, status
@@ -45,11 +44,6 @@ class OpenView(APIView):
 
     authentication_classes = ()
     permission_classes = ()
-
-
-def livez(request: HttpRequest) -> HttpResponse:
-    """200 while the process answers; touches nothing else."""
-    return HttpResponse("ok\n", content_type="text/plain")
 
 
 @extend_schema(tags=["Administration"], auth=[])

@@ -1,4 +1,4 @@
-"""What every request goes through before a view sees it: an id, a size limit, JSON errors."""
+"""What every request goes through before a view sees it: liveness, an id, a size limit, JSON errors."""
 
 import re
 import time
@@ -43,6 +43,18 @@ class RequestIdMiddleware:
         log.info(
             "request", method=request.method, route=route, status=response.status_code, ms=round(seconds * 1000, 1)
         )
+
+
+class LivenessMiddleware:
+    """Answers `/livez` before anything else is asked, the Host header included: probes call by address."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.path == "/livez":
+            return HttpResponse("ok\n", content_type="text/plain")
+        return self.get_response(request)
 
 
 class RequestSizeMiddleware:

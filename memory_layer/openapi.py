@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, cast
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema as BaseAutoSchema
 from rest_framework import serializers
 
@@ -43,3 +43,16 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_requirement(self, auto_schema: BaseAutoSchema) -> list[dict[str, list[str]]]:
         return [{name: []} for name in self.name]  # either of them, not both
+
+
+class StrictObjects(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """A body that refuses fields it does not know says so."""
+
+    target_class = "memories.api.serializers.StrictSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: BaseAutoSchema, direction: Literal["request", "response"]) -> Any:
+        mapped = cast("Any", auto_schema)._map_serializer(  # noqa: SLF001 - as above
+            self.target, direction, bypass_extensions=True
+        )
+        return {**mapped, "additionalProperties": False}

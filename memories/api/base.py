@@ -13,6 +13,7 @@ from rest_framework import exceptions, viewsets
 from rest_framework.request import Request
 
 from memories.api.serializers import StrictSerializer, TenantQuery
+from tenants import idempotency
 from tenants.authentication import Caller
 from tenants.models import Tenant
 
@@ -31,13 +32,18 @@ class TenantViewSet(viewsets.ViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         request.body  # noqa: B018 - read once here, so that both the parser and the idempotency digest have it
         super().initial(request, *args, **kwargs)
+        idempotency.given_key(request)  # a bad one is refused before anything is stored, a new tenant included
 
     def tenant_of(self, given: Mapping[str, Any], *, create: bool = False) -> Tenant:
         return cast("Caller", self.request.user).tenant_for(given.get("tenant_id"), create=create)
 
     def tenant_of_query(self) -> Tenant:
-        """For calls whose input is a body or nothing: the tenant may stand in the query string."""
+        """For calls that name a row in their path: the tenant may stand in the query string."""
         return self.tenant_of(self.query(TenantQuery))
+
+    def tenant_of_body(self, body: Mapping[str, Any], *, create: bool = False) -> Tenant:
+        """For calls whose input is a body: the tenant stands there or in the query string."""
+        return self.tenant_of(self.query(TenantQuery) | dict(body), create=create)
 
     def query(self, serializer: type[StrictSerializer]) -> dict[str, Any]:
         """The query string, validated."""
@@ -61,7 +67,8 @@ def with_metadata_gathered(given: Mapping[str, Any]) -> dict[str, Any]:
     dotted = {
         name.removeprefix(METADATA_PREFIX): value for name, value in given.items() if name.startswith(METADATA_PREFIX)
     }
-    return plain | {"metadata": plain.get("metadata", {}) | dotted} if dotted else plain
+    metadata = plain.get("metadata", {})
+    return plain | {"metadata": metadata | dotted} if dotted and isinstance(metadata, dict) else plain
 
 
 def page(

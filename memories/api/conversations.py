@@ -44,10 +44,14 @@ class ConversationViewSet(TenantViewSet):
         rows, next_cursor = page(conversations, limit=given["limit"], cursor=given.get("cursor"))
         return Response({"items": shapes.ConversationSerializer(rows, many=True).data, "next_cursor": next_cursor})
 
-    @extend_schema(request=shapes.NewConversationSerializer, responses={201: shapes.ConversationSerializer})
+    @extend_schema(
+        request=shapes.NewConversationSerializer,
+        responses={201: shapes.ConversationSerializer},
+        parameters=[shapes.TenantQuery],
+    )
     def create(self, request: Request) -> Response:
         given = self.body(shapes.NewConversationSerializer)
-        tenant = self.tenant_of(given, create=True)
+        tenant = self.tenant_of_body(given, create=True)
         return once(request, tenant, lambda: _created(tenant, given))
 
     @extend_schema(parameters=[shapes.TenantQuery], responses=shapes.ConversationSerializer)

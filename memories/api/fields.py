@@ -5,6 +5,8 @@ only text, is told by `context={"from_query": True}`.
 """
 
 import math
+import re
+from datetime import datetime
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -15,6 +17,8 @@ from memories.models.message import CONTENT_MAX, Role
 from tenants.models import EXTERNAL_ID_MAX, SLUG_PATTERN
 
 METADATA_LEVELS, METADATA_ITEMS, METADATA_TEXT = 4, 50, 2048
+ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII | re.IGNORECASE)
+DIGITS = re.compile(r"-?[0-9]+")  # int() also reads `1_0` and the digits of other scripts
 
 
 class Text(serializers.CharField):
@@ -26,12 +30,15 @@ class Text(serializers.CharField):
 
 class Whole(serializers.IntegerField):
     def to_internal_value(self, data: Any) -> int:
-        if not self.context.get("from_query") and (isinstance(data, bool) or not isinstance(data, int)):
+        is_whole = DIGITS.fullmatch(data) if self.context.get("from_query") else type(data) is int
+        if not is_whole:
             self.fail("invalid")
         return int(super().to_internal_value(data))
 
 
 class Number(serializers.FloatField):
+    default_error_messages = {"overflow": "A valid number is required."}
+
     def to_internal_value(self, data: Any) -> float:
         if not self.context.get("from_query") and (isinstance(data, bool) or not isinstance(data, int | float)):
             self.fail("invalid")
@@ -51,12 +58,20 @@ class Flag(serializers.BooleanField):
         return readings[data]
 
 
+class Moment(serializers.DateTimeField):
+    def to_internal_value(self, value: Any) -> datetime:
+        if not isinstance(value, str) or not ISO_8601.fullmatch(value):
+            self.fail("invalid", format="YYYY-MM-DDThh:mm:ss[.uuuuuu][Z|+HH:MM|-HH:MM]")
+        return super().to_internal_value(value)
+
+
 class Slug(Text):
     """Text of the pattern that the database enforces too."""
 
     def __init__(self, pattern: str, **kwargs: Any) -> None:
-        message = f"Expected letters, digits, `_`, `.` and `-` only: {pattern}"
-        super().__init__(validators=[RegexValidator(pattern.replace("$", r"\Z"), message)], **kwargs)
+        message = f"Expected text that matches {pattern} (letters, digits, `_`, `.`, `-`)."
+        validators = [RegexValidator(pattern.replace("$", r"\Z"), message)]
+        super().__init__(validators=validators, trim_whitespace=False, **kwargs)
 
 
 class TenantId(Slug):
@@ -79,7 +94,17 @@ class Content(Text):
         super().__init__(max_length=CONTENT_MAX, **kwargs)
 
 
-class RoleField(serializers.ChoiceField):
+class Choice(serializers.ChoiceField):
+    """Names what may be chosen; what was sent is not repeated, since it may be anything."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not isinstance(data, str) or data not in self.choices:
+            message = f"Expected one of {', '.join(map(str, self.choices))}."
+            raise serializers.ValidationError(message, code="invalid_choice")
+        return data
+
+
+class RoleField(Choice):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=Role.choices, **kwargs)
 
@@ -135,5 +160,19 @@ class Metadata(serializers.DictField):
             self.fail("bad_text", path=printable(path))
 
 
+class MetadataFilter(Metadata):
+    """Single values only: what holds `{"a": 1}` is not what equals it, and an index tells only the former."""
+
+    default_error_messages = {"not_single": "{path} must be text, a number, true, false or null, to be compared with."}
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        wanted = super().to_internal_value(data)
+        for key, value in wanted.items():
+            if isinstance(value, dict | list):
+                self.fail("not_single", path=f"{self.field_name}.{key[:80]}")
+        return wanted
+
+
 def printable(text: str) -> str:
-    return text.encode("ascii", "backslashreplace").decode().replace("\0", "\\0")
+    """`text` with what neither UTF-8 nor PostgreSQL can hold spelled out."""
+    return text.encode(errors="backslashreplace").decode().replace("\0", "\\0")

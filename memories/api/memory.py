@@ -13,6 +13,7 @@ from memories.api import serializers as shapes
 from memories.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
 from memories.providers import embedding_provider
 from memories.search import Query, Result, search
+from tenants.models import Tenant
 
 
 @extend_schema(tags=["Search"])
@@ -23,17 +24,23 @@ class MemoryViewSet(TenantViewSet):
     @action(detail=False, methods=["get"])
     def search(self, request: Request) -> Response:
         """The best messages for a query, best first. `metadata.KEY=VALUE` filters by metadata."""
-        return self._answer(self.query(shapes.SearchQuery))
+        given = self.query(shapes.SearchQuery)
+        return self._answer(self.tenant_of(given), given)
 
-    @extend_schema(request=shapes.SearchQuery, responses=shapes.SearchResponse, operation_id="memory_search_post")
+    @extend_schema(
+        request=shapes.SearchQuery,
+        responses=shapes.SearchResponse,
+        parameters=[shapes.TenantQuery],
+        operation_id="memory_search_post",
+    )
     @search.mapping.post
     def search_by_body(self, request: Request) -> Response:
         """The same with the parameters as JSON."""
         body = with_metadata_gathered(request.data) if isinstance(request.data, Mapping) else request.data
-        return self._answer(validated(shapes.SearchQuery, body))
+        given = validated(shapes.SearchQuery, body)
+        return self._answer(self.tenant_of_body(given), given)
 
-    def _answer(self, given: dict[str, Any]) -> Response:
-        tenant = self.tenant_of(given)
+    def _answer(self, tenant: Tenant, given: dict[str, Any]) -> Response:
         explain = given.pop("explain")
         given.pop("tenant_id", None)
         query = Query(text=given.pop("query"), **given)

@@ -18,7 +18,7 @@ from memories import editing, ingest
 from memories.api import serializers as shapes
 from memories.api.base import METADATA_PARAMETER, TenantViewSet, page, validated
 from memories.ingest import NewMessage
-from memories.models import Message
+from memories.models import Message, MessageEmbedding
 from memories.models.message import MessageQuerySet
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
@@ -44,14 +44,16 @@ class MessageViewSet(TenantViewSet):
         return Response({"items": shapes.MessageSerializer(rows, many=True).data, "next_cursor": next_cursor})
 
     @extend_schema(
-        request=shapes.NewMessageSerializer, responses={200: shapes.MessageSerializer, 202: shapes.MessageSerializer}
+        request=shapes.NewMessageSerializer,
+        responses={200: shapes.MessageSerializer, 202: shapes.MessageSerializer},
+        parameters=[shapes.TenantQuery],
     )
     def create(self, request: Request) -> Response:
         """Store a message: 202 when its embedding is queued, 200 when it was computed inline or the message stood."""
         given = self.body(shapes.NewMessageSerializer)
-        tenant = self.tenant_of(given, create=True)
+        tenant = self.tenant_of_body(given, create=True)
         response = once(request, tenant, lambda: _created(tenant, given))
-        return response if settings.MEMORY_ASYNC_EMBEDDINGS else _as_it_is_now(tenant, response)
+        return _as_embedded(tenant, response, [response.data])
 
     @extend_schema(responses=shapes.MessageSerializer, parameters=[shapes.TenantQuery])
     def retrieve(self, request: Request, message_id: UUID) -> Response:
@@ -76,30 +78,44 @@ class MessageViewSet(TenantViewSet):
             raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(request=shapes.BatchSerializer, responses={201: shapes.BatchCreated, 207: shapes.BatchCreated})
+    @extend_schema(
+        request=shapes.BatchSerializer,
+        responses={201: shapes.BatchCreated, 207: shapes.BatchCreated},
+        parameters=[shapes.TenantQuery],
+    )
     @action(detail=False, methods=["post"])
     def batch(self, request: Request) -> Response:
         """Store up to 1,000 messages of one tenant: 201 when all were, 207 with the reasons when some were refused."""
         given = self.body(shapes.BatchSerializer)
         slugs = [item.get("tenant_id") for item in given["messages"]]
         slug = given.get("tenant_id") or next((slug for slug in slugs if isinstance(slug, str)), None)
-        tenant = self.tenant_of(validated(shapes.TenantQuery, {"tenant_id": slug} if slug else {}), create=True)
-        return once(request, tenant, lambda: _batch_created(tenant, given["messages"]))
+        tenant = self.tenant_of_body(validated(shapes.TenantQuery, {"tenant_id": slug} if slug else {}), create=True)
+        response = once(request, tenant, lambda: _batch_created(tenant, given["messages"]))
+        return _as_embedded(tenant, response, response.data["created"])
 
-    @extend_schema(request=shapes.BatchUpdateSerializer, responses={200: shapes.BatchUpdated, 207: shapes.BatchUpdated})
+    @extend_schema(
+        request=shapes.BatchUpdateSerializer,
+        responses={200: shapes.BatchUpdated, 207: shapes.BatchUpdated},
+        parameters=[shapes.TenantQuery],
+    )
     @action(detail=False, methods=["post"], url_path="batch/update")
     def batch_update(self, request: Request) -> Response:
         """Change up to 1,000 messages; 207 with the reasons when some were refused."""
         given = self.body(shapes.BatchUpdateSerializer)
-        tenant = self.tenant_of(given)
-        return once(request, tenant, lambda: _batch_updated(tenant, given["updates"]))
+        tenant = self.tenant_of_body(given)
+        response = once(request, tenant, lambda: _batch_updated(tenant, given["updates"]))
+        return _as_embedded(tenant, response, response.data["updated"])
 
-    @extend_schema(request=shapes.BatchDeleteSerializer, responses={200: shapes.BatchDeleted, 207: shapes.BatchDeleted})
+    @extend_schema(
+        request=shapes.BatchDeleteSerializer,
+        responses={200: shapes.BatchDeleted, 207: shapes.BatchDeleted},
+        parameters=[shapes.TenantQuery],
+    )
     @action(detail=False, methods=["post"], url_path="batch/delete")
     def batch_delete(self, request: Request) -> Response:
         """Delete up to 1,000 messages; 207 names those that are not there."""
         given = self.body(shapes.BatchDeleteSerializer)
-        tenant = self.tenant_of(given)
+        tenant = self.tenant_of_body(given)
         return once(request, tenant, lambda: _batch_deleted(tenant, given["message_ids"]))
 
 
@@ -144,9 +160,15 @@ def _created(tenant: Tenant, given: dict[str, Any]) -> Response:
     )
 
 
-def _as_it_is_now(tenant: Tenant, response: Response) -> Response:
-    """The response with the message as inline embedding, which follows the commit, left it."""
-    return Response(shapes.MessageSerializer(one(tenant, response.data["id"])).data, status=response.status_code)
+def _as_embedded(tenant: Tenant, response: Response, shown: Sequence[dict[str, Any]]) -> Response:
+    """Inline embedding follows the commit: the messages shown in `response`, made before it, learn how it went."""
+    if not settings.MEMORY_ASYNC_EMBEDDINGS:
+        rows = MessageEmbedding.objects.filter(tenant=tenant, message__in=[message["id"] for message in shown])
+        mine = rows.filter(model=model_key(embedding_provider()))
+        status_of = {str(pk): status for pk, status in mine.values_list("message_id", "status")}
+        for message in shown:
+            message["embedding_status"] = status_of.get(message["id"], message["embedding_status"])
+    return response
 
 
 def _new_message(given: dict[str, Any]) -> NewMessage:

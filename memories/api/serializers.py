@@ -56,20 +56,22 @@ class NewMessageSerializer(StrictSerializer):
     metadata = fields.Metadata(required=False)
     importance_override = fields.Share(required=False, allow_null=True)
     user_id = fields.UserId(required=False, allow_null=True)
-    created_at = serializers.DateTimeField(required=False, validators=[not_in_the_future])
+    created_at = fields.Moment(required=False, validators=[not_in_the_future])
     external_id = fields.UserId(required=False, allow_null=True, help_text="A repeat returns the stored message.")
 
 
-class MessageUpdateSerializer(StrictSerializer):
-    content = fields.Content(required=False)
-    metadata = fields.Metadata(required=False)
-    importance_override = fields.Share(required=False, allow_null=True)
-    archived = fields.Flag(required=False)
-
+class UpdateSerializer(StrictSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs:
             raise serializers.ValidationError("Nothing to change: give at least one field.", code="empty_update")
         return attrs
+
+
+class MessageUpdateSerializer(UpdateSerializer):
+    content = fields.Content(required=False)
+    metadata = fields.Metadata(required=False)
+    importance_override = fields.Share(required=False, allow_null=True)
+    archived = fields.Flag(required=False)
 
 
 class MessageSerializer(serializers.Serializer[Any]):
@@ -105,11 +107,11 @@ class MessageQuery(PageQuery):
     conversation_id = fields.ConversationId(required=False)
     user_id = fields.UserId(required=False)
     role = fields.RoleField(required=False)
-    since = serializers.DateTimeField(required=False)
-    until = serializers.DateTimeField(required=False)
+    since = fields.Moment(required=False)
+    until = fields.Moment(required=False)
     archived = fields.Flag(default=False)
-    embedding_status = serializers.ChoiceField(choices=EmbeddingStatus.choices, required=False)
-    metadata = fields.Metadata(required=False, help_text="Given as `metadata.KEY=VALUE`.")
+    embedding_status = fields.Choice(choices=EmbeddingStatus.choices, required=False)
+    metadata = fields.MetadataFilter(required=False, help_text="Given as `metadata.KEY=VALUE`.")
 
 
 @extend_schema_serializer(many=False)
@@ -165,7 +167,7 @@ class BatchDeleted(serializers.Serializer[Any]):
 # --- Conversations ------------------------------------------------------------------------------------------------
 
 
-class ConversationUpdateSerializer(StrictSerializer):
+class ConversationUpdateSerializer(UpdateSerializer):
     title = fields.Text(required=False, allow_blank=True, max_length=255)
     metadata = fields.Metadata(required=False)
 
@@ -221,11 +223,11 @@ class SearchQuery(TenantQuery):
     conversation_id = fields.ConversationId(required=False)
     user_id = fields.UserId(required=False)
     role = fields.RoleField(required=False)
-    since = serializers.DateTimeField(required=False)
-    until = serializers.DateTimeField(required=False)
-    metadata = fields.Metadata(required=False, help_text="Also as `metadata.KEY`.")
+    since = fields.Moment(required=False)
+    until = fields.Moment(required=False)
+    metadata = fields.MetadataFilter(required=False, help_text="Also as `metadata.KEY`.")
     importance_min = fields.Share(required=False, help_text="On the importance of the moment.")
-    mode = serializers.ChoiceField(choices=["hybrid", "semantic", "lexical"], default="hybrid")
+    mode = fields.Choice(choices=["hybrid", "semantic", "lexical"], default="hybrid")
     candidate_limit = fields.Whole(default=200, min_value=1, max_value=1000)
     include_archived = fields.Flag(default=False)
     neighbours = fields.Whole(default=0, min_value=0, max_value=3)

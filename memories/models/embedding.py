@@ -4,7 +4,6 @@ A message has one `MessageEmbedding` for each model, the state of the work, and 
 its text that the model read at once. Neither touches the message's own row (docs/adr/0001).
 """
 
-from datetime import datetime
 from typing import Self
 
 from django.db import models
@@ -28,9 +27,9 @@ UNFINISHED = (EmbeddingStatus.PENDING, EmbeddingStatus.PROCESSING)
 
 
 class MessageEmbeddingQuerySet(models.QuerySet["MessageEmbedding"]):
-    def due(self, *, model: str, now: datetime) -> Self:
-        """Work to take up: waiting, or claimed by a worker whose time ran out."""
-        return self.filter(model=model, status__in=UNFINISHED, due_at__lte=now)
+    def due(self, *, model: str) -> Self:
+        """Work to take up: waiting, or claimed by a worker whose time ran out. One clock for all: the database's."""
+        return self.filter(model=model, status__in=UNFINISHED, due_at__lte=Now())
 
     def failed(self) -> Self:
         return self.filter(status=EmbeddingStatus.FAILED)

@@ -77,7 +77,7 @@ MessageQuerySetManager = models.Manager.from_queryset(MessageQuerySet)
 class MessageManager(MessageQuerySetManager["Message"]):
     def get_queryset(self) -> MessageQuerySet:
         """Without the words' positions, which only the database needs and which can be larger than the text."""
-        return cast(MessageQuerySet, super().get_queryset().defer("search_vector"))
+        return cast("MessageQuerySet", super().get_queryset().defer("search_vector"))
 
 
 class Message(models.Model):

@@ -23,7 +23,7 @@ class PartCommand(BaseCommand):
         raise NotImplementedError
 
     def handle(self, *args: Any, **options: Any) -> None:
-        child = subprocess.Popen(self.command(options), env=stack.environment(), start_new_session=True)  # noqa: S603
+        child = subprocess.Popen(self.command(options), env=stack.environment(), start_new_session=True)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: child.send_signal(signal.SIGTERM))
         code = child.wait()

@@ -11,7 +11,7 @@ import pytest
 import requests
 from django.conf import settings
 
-from memory_layer.tests.running import RunningStack
+from memory_layer.running import RunningStack
 
 pytestmark = pytest.mark.xdist_group("stack")
 README = (settings.BASE_DIR / "README.md").read_text()
@@ -19,12 +19,10 @@ README = (settings.BASE_DIR / "README.md").read_text()
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
-    running = RunningStack(tmp_path_factory.mktemp("up"))
-    running.key = running.wait_for(r"API key\s+(mlk_\S+)")[1]
-    running.wait_for("celery@.* ready")
-    yield running
-    if running.process.poll() is None:
-        running.stop()
+    with RunningStack(tmp_path_factory.mktemp("up")) as running:
+        running.key = running.wait_for(r"API key\s+(mlk_\S+)")[1]  # type: ignore[attr-defined]
+        running.wait_for("celery@.* ready")
+        yield running
 
 
 def blocks(language: str) -> list[str]:

@@ -1,13 +1,9 @@
 """`manage.py demo`: a sample conversation through a stack of its own, from storing to answers."""
 
 import json
-import os
-import socket
-import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any, cast
 
@@ -19,8 +15,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
-from memory_layer.stack import wait_until_it_answers
-from memory_layer.supervisor import python
+from memory_layer.running import RunningStack, StackFailedError
 
 SAMPLES = settings.BASE_DIR / "docs" / "samples"
 KEY = "demo-key"
@@ -33,16 +28,27 @@ class Command(BaseCommand):
     help = "Send a sample conversation to a stack of its own, search it, show the answers, leave nothing behind."
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.ending = ""  # the console ends its own lines
         console = Console(file=cast("IO[str]", self.stdout), width=None if self.stdout.isatty() else 140)
         turns = [json.loads(line) for line in (SAMPLES / "conversation.jsonl").read_text().splitlines()]
         questions = json.loads((SAMPLES / "questions.json").read_text())
         console.print("Starting a stack of its own…")
-        with running_stack() as base_url:
-            demo = Demo(base_url, console)
+        with tempfile.TemporaryDirectory(prefix="memory-demo-") as folder, own_stack(Path(folder)) as stack:
+            demo = Demo(stack.url, console)
             demo.store(turns)
             demo.wait_until_searchable(len(turns))
             found = demo.ask(questions, {turn["external_id"]: turn for turn in turns})
         console.print(f"{found} of {len(questions)} expected turns were among the first {SHOWN}.")
+
+
+def own_stack(folder: Path) -> RunningStack:
+    stack = RunningStack(folder, MEMORY_API_KEYS=KEY)
+    try:
+        stack.wait_for("Memory Layer is up")
+    except StackFailedError as error:
+        stack.stop()
+        raise CommandError(f"The stack did not start: {error}") from error
+    return stack
 
 
 class Demo:
@@ -114,41 +120,3 @@ def progress(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description:<10}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=console
     )
-
-
-@contextmanager
-def running_stack() -> Iterator[str]:
-    """`manage.py up` in a temporary data directory on a free port; yields its address, and ends it afterwards."""
-    with tempfile.TemporaryDirectory(prefix="memory-demo-") as folder:
-        port = free_port()
-        log = Path(folder) / "up.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(  # noqa: S603 - our own command
-                python(str(settings.BASE_DIR / "manage.py"), "up"),
-                env=environment(Path(folder) / "data", port),
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        try:
-            base_url = f"http://127.0.0.1:{port}"
-            if not wait_until_it_answers(f"{base_url}/v1/admin/readiness", seconds=120):
-                raise CommandError(f"The stack did not start:\n{log.read_text(errors='replace')[-3000:]}")
-            yield base_url
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def environment(data_dir: Path, port: int) -> dict[str, str]:
-    """Of the caller's settings only those of the embedding model are kept: nothing of a real deployment is touched."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MEMORY_") or "EMBEDDING" in name}
-    own = {"MEMORY_ENVIRONMENT": "local", "MEMORY_DATA_DIR": str(data_dir), "MEMORY_PORT": str(port)}
-    limits = {f"MEMORY_{name}_RATE_LIMIT": "0" for name in ("GLOBAL", "TENANT", "USER_KEY")}
-    return kept | own | limits | {"MEMORY_API_KEYS": KEY, "MEMORY_HOST": "127.0.0.1"}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

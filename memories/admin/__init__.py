@@ -1,0 +1,5 @@
+"""Conversations, messages and their embeddings in the admin."""
+
+from memories.admin import conversations, embeddings, messages
+
+__all__ = ["conversations", "embeddings", "messages"]

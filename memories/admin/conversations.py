@@ -1,0 +1,58 @@
+"""Conversations in the admin, with their turns to read."""
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import Model, Q
+from django.db.models.functions import Left, Length
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+
+from memories import editing
+from memories.admin.base import CONVERSATION_FILTER, StoredPage
+from memories.models import Conversation, Message
+from memories.models.conversation import ConversationQuerySet
+from tenants.admin_base import AutocompleteSelectFilter, DayRangeFilter, display, list_url
+from tenants.ids import as_uuid
+
+TURNS = 200
+TURN_LENGTH = 2_000
+
+
+@admin.register(Conversation)
+class ConversationAdmin(StoredPage):
+    list_display = ("external_id", "title", "tenant", "created_at")
+    list_filter = (("tenant", AutocompleteSelectFilter), ("created_at", DayRangeFilter))
+    list_select_related = ("tenant",)
+    search_fields = ("external_id",)
+    search_help_text = "Conversation id, in full"
+    sortable_by = ()
+    fields = ("external_id", "title", "tenant", "metadata", "created_at", "updated_at", "transcript")
+    log_fields = ("external_id",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: ConversationQuerySet, search_term: str
+    ) -> tuple[ConversationQuerySet, bool]:
+        term = search_term.strip()
+        return (queryset.filter(Q(external_id=term) | Q(pk=as_uuid(term))) if term else queryset), False
+
+    @display(description=f"First {TURNS} turns")
+    def transcript(self, conversation: Conversation) -> SafeString:
+        turns = Message.objects.filter(conversation=conversation).order_by("created_at", "id")
+        shown = turns.defer("search_vector", "content", "metadata").annotate(
+            text=Left("content", TURN_LENGTH), length=Length("content")
+        )
+        context = {
+            "turns": shown[:TURNS],
+            "limit": TURN_LENGTH,
+            "all_messages": list_url("memories_message", **{CONVERSATION_FILTER: conversation.pk}),
+        }
+        return render_to_string("memories/admin/transcript.html", context)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: ConversationQuerySet) -> None:
+        for conversation in queryset:
+            editing.delete_conversation(conversation)

@@ -1,0 +1,174 @@
+"""Messages in the admin: found, archived, embedded again."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.admin import ModelAdmin
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Left
+from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from unfold.widgets import UnfoldBooleanSwitchWidget  # type: ignore[import-untyped]
+
+from memories import editing
+from memories.admin.base import StoredPage
+from memories.admin.embeddings import (
+    EXCERPT,
+    STATUS_COLOURS,
+    EmbedAgainPage,
+    EmbeddingInline,
+    current_model,
+    excerpt,
+)
+from memories.models import Conversation, EmbeddingStatus, Message, MessageEmbedding
+from memories.models.embedding import MessageEmbeddingQuerySet
+from memories.models.message import TEXT_SEARCH_CONFIG, MessageQuerySet
+from tenants.admin_base import (
+    TENANT_FILTER,
+    AutocompleteSelectFilter,
+    ChoicesDropdownFilter,
+    DayRangeFilter,
+    DropdownFilter,
+    display,
+)
+from tenants.ids import as_uuid
+
+UNREAD_IN_LISTS = (
+    "content",
+    "metadata",
+    "search_vector",
+    "conversation__metadata",
+    "end_user__metadata",
+)
+
+
+class EmbeddingStatusFilter(DropdownFilter):  # type: ignore[misc]
+    title = "embedding status"
+    parameter_name = "embedding_status"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Message]") -> list[tuple[str, str]]:
+        return EmbeddingStatus.choices
+
+    def queryset(self, request: HttpRequest, queryset: MessageQuerySet) -> MessageQuerySet:
+        status = self.value()
+        return queryset.with_embedding_status(status, model=current_model()) if status else queryset
+
+
+class ArchivedFilter(DropdownFilter):  # type: ignore[misc]
+    title = "archived"
+    parameter_name = "archived"
+
+    def lookups(self, request: HttpRequest, model_admin: "ModelAdmin[Message]") -> list[tuple[str, str]]:
+        return [("yes", "Archived"), ("no", "Not archived")]
+
+    def queryset(self, request: HttpRequest, queryset: MessageQuerySet) -> MessageQuerySet:
+        match self.value():
+            case "yes":
+                return queryset.archived()
+            case "no":
+                return queryset.live()
+        return queryset
+
+
+class MessageForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic class at run time
+    archived = forms.BooleanField(
+        required=False, widget=UnfoldBooleanSwitchWidget, help_text="Hidden from search, and restorable."
+    )
+
+    class Meta:
+        model = Message
+        fields = ("importance_override",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["archived"] = self.instance.archived_at is not None
+
+
+@admin.register(Message)
+class MessageAdmin(StoredPage, EmbedAgainPage):
+    form = MessageForm
+    list_display = (
+        "beginning",
+        "role",
+        "tenant",
+        "conversation",
+        "end_user",
+        "embedding",
+        "importance",
+        "created_at",
+        "archived",
+    )
+    list_filter = (
+        ("tenant", AutocompleteSelectFilter),
+        ("conversation", AutocompleteSelectFilter),
+        ("role", ChoicesDropdownFilter),
+        EmbeddingStatusFilter,
+        ArchivedFilter,
+        ("created_at", DayRangeFilter),
+    )
+    search_fields = ("content",)
+    search_help_text = "Words, or an id in full"
+    actions = ("embed_again", "delete_selected")
+    inlines = (EmbeddingInline,)
+    log_fields = ("role",)
+    SYSTEM = ("id", "external_id", "importance", "created_at", "updated_at", "archived_at")
+    SAID = ("tenant", "conversation", "end_user", "role", "whole", "metadata")
+    readonly_fields = (*SAID, *SYSTEM)
+    fieldsets = (
+        (None, {"fields": SAID}),
+        ("Changeable", {"fields": ("importance_override", "archived")}),
+        ("System", {"fields": SYSTEM}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> MessageQuerySet:
+        messages: MessageQuerySet = super().get_queryset(request).for_display(model=current_model())
+        return messages.defer(*UNREAD_IN_LISTS).annotate(text=Left("content", EXCERPT))
+
+    def get_sortable_by(self, request: HttpRequest) -> tuple[str, ...]:
+        """Only where an index of the tenant's messages serves the order."""
+        return ("importance", "created_at") if TENANT_FILTER in request.GET else ()
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: MessageQuerySet, search_term: str
+    ) -> tuple[MessageQuerySet, bool]:
+        """By an id in full (the message's own, the client's, the conversation's) or by words, each with its index."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        conversations = list(Conversation.objects.filter(external_id=term).values_list("pk", flat=True))
+        words = SearchQuery(term, config=TEXT_SEARCH_CONFIG, search_type="websearch")
+        ids = Q(external_id=term) | Q(conversation__in=conversations) | Q(pk=as_uuid(term))
+        return queryset.filter(ids | Q(search_vector=words)), False
+
+    @display(description="Content")
+    def beginning(self, message: Message) -> SafeString:
+        return excerpt(message.text)  # type: ignore[attr-defined]  # annotated above
+
+    @display(description="Content")
+    def whole(self, message: Message) -> SafeString:
+        return format_html('<div class="said scrolled" tabindex="0">{}</div>', message.content)
+
+    @display(description="Embedding", label=STATUS_COLOURS)
+    def embedding(self, message: Message) -> str | None:
+        status: str | None = message.embedding_status  # type: ignore[attr-defined]  # annotated by for_display
+        return status
+
+    @display(description="Importance", ordering="stored_importance")
+    def importance(self, message: Message) -> str | None:
+        return None if message.stored_importance is None else f"{message.stored_importance:.2f}"
+
+    @display(label={"archived": "warning"})
+    def archived(self, message: Message) -> str | None:
+        return "archived" if message.archived_at else None
+
+    def save_model(self, request: HttpRequest, obj: Message, form: MessageForm, change: bool) -> None:
+        editing.update(obj, {name: form.cleaned_data[name] for name in form.changed_data})
+
+    def delete_queryset(self, request: HttpRequest, queryset: MessageQuerySet) -> None:
+        editing.delete(queryset)
+
+    def embeddings_of(self, queryset: QuerySet[Any]) -> MessageEmbeddingQuerySet:
+        return MessageEmbedding.objects.filter(message__in=queryset.values("pk"), model=current_model())

@@ -1,0 +1,122 @@
+"""What several tests of this room need: other threads, a provider with a will of its own, a look at the queue."""
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier, Event
+from typing import Any, cast
+
+import redis
+from celery import current_app as app
+from django.conf import settings
+from django.db import connection
+from django.test import override_settings
+
+from memories import embedding
+from memories.models import MessageEmbedding
+from memories.providers.base import Vectors
+from memories.providers.mock import MockProvider
+
+DEADLINE = 20.0  # seconds that an event may take before the test gives up
+
+
+class WillfulProvider(MockProvider):
+    """The mock, which first hands the texts of each call to `before`: that may look around, wait or raise."""
+
+    def __init__(self, before: Callable[[Sequence[str]], object]) -> None:
+        super().__init__()
+        self.before = before
+
+    def embed_documents(self, texts: Sequence[str]) -> Vectors:
+        self.before(texts)
+        return super().embed_documents(texts)
+
+
+def raising(error: Exception) -> WillfulProvider:
+    def fail(texts: Sequence[str]) -> None:
+        raise error
+
+    return WillfulProvider(fail)
+
+
+def at_once(*actions: Callable[[], Any]) -> list[Any]:
+    """What each action returns, all started together, each in a thread with a database connection of its own."""
+    start = Barrier(len(actions))
+
+    def run(action: Callable[[], Any]) -> Any:
+        start.wait(DEADLINE)
+        return with_own_connection(action)
+
+    with ThreadPoolExecutor(len(actions)) as pool:
+        return [one.result(DEADLINE) for one in [pool.submit(run, action) for action in actions]]
+
+
+def with_own_connection(action: Callable[[], Any]) -> Any:
+    try:
+        return action()
+    finally:
+        connection.close()
+
+
+@contextmanager
+def while_embedding() -> Iterator[None]:
+    """The body runs between a worker's claim of what is due and its attempt to save the vectors."""
+    called, go_on = Event(), Event()
+
+    def pause(texts: Sequence[str]) -> None:
+        called.set()
+        assert go_on.wait(DEADLINE)
+
+    with ThreadPoolExecutor(1) as pool:
+        worker = pool.submit(with_own_connection, lambda: embedding.embed_batch(WillfulProvider(pause)))
+        try:
+            assert called.wait(DEADLINE)
+            yield
+        finally:
+            go_on.set()
+        worker.result(DEADLINE)
+
+
+def embed_all() -> None:
+    while embedding.embed_batch(MockProvider()):
+        pass
+
+
+def queue(*messages: Any, **state: Any) -> list[MessageEmbedding]:
+    """Rows that say that the messages are to be embedded by the mock."""
+    rows = [MessageEmbedding(tenant=one.tenant, message=one, model="mock:mock:64", **state) for one in messages]
+    return MessageEmbedding.objects.bulk_create(rows)
+
+
+def calls_waiting() -> int:
+    """How many wake-ups wait for an embedding worker."""
+    with redis_client() as client:
+        return cast("int", client.llen("embed"))
+
+
+def redis_client() -> redis.Redis:
+    """The Redis of this test process: cache and broker in one."""
+    return redis.Redis.from_url(str(settings.REDIS_URL))
+
+
+@contextmanager
+def without_redis() -> Iterator[None]:
+    """Meanwhile neither the cache nor the broker answers."""
+    nowhere = {"default": settings.CACHES["default"] | {"LOCATION": "unix:///nowhere/redis.sock?db=0"}}
+    with override_settings(CACHES=nowhere), _broker("redis+socket:///nowhere/redis.sock"):
+        yield
+
+
+@contextmanager
+def _broker(url: str) -> Iterator[None]:
+    before = app.conf.broker_url
+    try:
+        _connect_to(url)
+        yield
+    finally:
+        _connect_to(before)
+
+
+def _connect_to(url: str) -> None:
+    app.conf.update(broker_url=url)
+    vars(app)["_pool"] = vars(app.amqp)["_producer_pool"] = None  # they remember the connection they were made for

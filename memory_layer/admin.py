@@ -1,0 +1,111 @@
+"""The admin as a whole: its sidebar, and other packages' models in the look of ours."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group, User
+from django.http import HttpRequest
+from django.urls import reverse
+from django_celery_beat import admin as beat
+from django_celery_beat.models import ClockedSchedule, CrontabSchedule, IntervalSchedule, PeriodicTask, SolarSchedule
+from unfold.admin import ModelAdmin, TabularInline  # type: ignore[import-untyped]
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm  # type: ignore[import-untyped]
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget  # type: ignore[import-untyped]
+
+SIDEBAR = {
+    "Tenants": {
+        "tenants.tenant": ("Tenants", "domain"),
+        "tenants.apikey": ("API keys", "key"),
+    },
+    "Memory": {
+        "memories.conversation": ("Conversations", "forum"),
+        "memories.message": ("Messages", "chat"),
+        "memories.messageembedding": ("Embeddings", "scatter_plot"),
+    },
+    "Schedules": {
+        "django_celery_beat.periodictask": ("Periodic tasks", "schedule"),
+        "django_celery_beat.intervalschedule": ("Intervals", "timer"),
+        "django_celery_beat.crontabschedule": ("Crontabs", "calendar_month"),
+    },
+    "Operators": {
+        "auth.user": ("Users", "person"),
+        "auth.group": ("Groups", "group"),
+    },
+}
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar: what this operator may see."""
+    groups = [{"title": title, "items": _items(request, pages)} for title, pages in SIDEBAR.items()]
+    return [group for group in groups if group["items"]]
+
+
+def _items(request: HttpRequest, pages: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
+    items = []
+    for label, (title, icon) in pages.items():
+        app, model = label.split(".")
+        if request.user.has_perms([f"{app}.view_{model}"]):
+            items.append({"title": title, "icon": icon, "link": reverse(f"admin:{app}_{model}_changelist")})
+    return items
+
+
+class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):  # type: ignore[misc]
+    """The registered tasks, in our look."""
+
+
+class PeriodicTaskForm(beat.PeriodicTaskForm):  # type: ignore[misc]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["task"].widget = UnfoldAdminTextInputWidget()
+        self.fields["regtask"].widget = TaskSelect()
+
+
+class PeriodicTaskInline(beat.PeriodicTaskInline, TabularInline):  # type: ignore[misc]
+    pass
+
+
+for model in (PeriodicTask, IntervalSchedule, CrontabSchedule, SolarSchedule, ClockedSchedule, User, Group):
+    admin.site.unregister(model)
+
+
+@admin.register(PeriodicTask)
+class PeriodicTaskAdmin(beat.PeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]
+    form = PeriodicTaskForm
+    date_hierarchy = None
+    list_display = ("name", "enabled", "scheduler", "last_run_at", "total_run_count")
+    list_filter = ("enabled", "one_off")
+    show_full_result_count = False
+
+
+@admin.register(IntervalSchedule)
+class IntervalScheduleAdmin(beat.IntervalScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+    inlines = (PeriodicTaskInline,)
+
+
+@admin.register(CrontabSchedule)
+class CrontabScheduleAdmin(beat.CrontabScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+    inlines = (PeriodicTaskInline,)
+
+
+@admin.register(SolarSchedule)
+class SolarScheduleAdmin(beat.SolarScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+    inlines = (PeriodicTaskInline,)
+
+
+@admin.register(ClockedSchedule)
+class ClockedScheduleAdmin(beat.ClockedScheduleAdmin, ModelAdmin):  # type: ignore[misc]
+    inlines = (PeriodicTaskInline,)
+
+
+@admin.register(User)
+class OperatorAdmin(UserAdmin, ModelAdmin):  # type: ignore[misc, type-arg]
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
+    filter_horizontal = ()  # the pair of boxes is wider than a page
+
+
+@admin.register(Group)
+class OperatorGroupAdmin(GroupAdmin, ModelAdmin):  # type: ignore[misc]
+    filter_horizontal = ()

@@ -1,0 +1,162 @@
+"""Tenants and keys as an operator sees them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.urls import reverse
+from django.utils import timezone
+
+from tenants import keys
+from tenants.admin_base import CappedPaginator
+from tenants.models import ApiKey, Tenant
+from tenants.tests.admin_pages import listed, queries
+from tenants.tests.factories import TenantFactory
+
+TENANTS = reverse("admin:tenants_tenant_changelist")
+KEYS = reverse("admin:tenants_apikey_changelist")
+ADD_KEY = reverse("admin:tenants_apikey_add")
+
+
+def change(row):
+    return reverse(f"admin:tenants_{row._meta.model_name}_change", args=[row.pk])
+
+
+def issue(client, tenant, **fields):
+    return client.post(ADD_KEY, {"tenant": tenant.pk, "name": "phone app"} | fields, follow=True)
+
+
+def shown_key(response):
+    return re.findall(r"mlk_[\w-]{43}", response.content.decode())[0]
+
+
+def test_a_strange_visitor_is_sent_to_the_login(client, db):
+    assert client.get(TENANTS)["Location"].startswith(reverse("admin:login"))
+
+
+def test_the_title_is_memory_layer(admin_client):
+    assert "Memory Layer</title>" in admin_client.get(reverse("admin:index")).content.decode().replace("\n", "")
+
+
+def test_a_tenant_is_added_by_slug(admin_client):
+    admin_client.post(reverse("admin:tenants_tenant_add"), {"slug": "shop", "name": "Shop"})
+    assert Tenant.objects.get().slug == "shop"
+
+
+def test_a_slug_that_clients_use_stays(admin_client, tenant):
+    admin_client.post(change(tenant), {"slug": "other", "name": "Renamed"})
+    before, tenant = tenant.slug, Tenant.objects.get()
+    assert (tenant.slug, tenant.name) == (before, "Renamed")
+
+
+def test_a_tenant_links_to_what_belongs_to_it(admin_client, tenant):
+    page = admin_client.get(TENANTS).content.decode()
+    for model in ("tenants/apikey", "memories/conversation", "memories/message"):
+        assert f"/admin/{model}/?tenant__id__exact={tenant.pk}" in page
+
+
+def test_a_tenant_is_not_deleted_here(admin_client, tenant):
+    assert admin_client.post(reverse("admin:tenants_tenant_delete", args=[tenant.pk])).status_code == 403
+
+
+def test_an_added_key_works(admin_client, tenant, api):
+    api.credentials(HTTP_X_API_KEY=shown_key(issue(admin_client, tenant)))
+    assert api.get("/v1/conversations").status_code == 200
+
+
+def test_a_key_is_shown_exactly_once(admin_client, tenant):
+    response = issue(admin_client, tenant)
+    key = shown_key(response)
+    assert response.content.decode().count(key) == 1
+    for address in (KEYS, change(ApiKey.objects.get()), reverse("admin:index")):
+        assert key not in admin_client.get(address).content.decode()
+
+
+def test_a_key_is_not_in_the_log_of_changes(admin_client, tenant):
+    key = shown_key(issue(admin_client, tenant))
+    entry = LogEntry.objects.get()
+    assert entry.object_id == str(ApiKey.objects.get().pk)
+    assert key not in f"{entry.object_repr} {entry.change_message}"
+
+
+def test_a_key_without_a_tenant_is_not_issued(admin_client):
+    admin_client.post(ADD_KEY, {"name": "phone app"})
+    assert not ApiKey.objects.exists()
+
+
+def test_a_key_gets_its_expiry(admin_client, tenant):
+    issue(admin_client, tenant, expires_at_0="2035-01-02", expires_at_1="03:04:05")
+    assert ApiKey.objects.get().expires_at == datetime(2035, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def test_the_digest_is_nowhere(admin_client, tenant):
+    row, _ = keys.issue(tenant, name="phone app")
+    for address in (KEYS, change(row)):
+        page = admin_client.get(address).content.decode()
+        assert row.prefix in page
+        assert row.digest not in page
+
+
+def test_an_issued_key_changes_only_its_name_and_expiry(admin_client, tenant):
+    row, key = keys.issue(tenant, name="phone app")
+    new = {
+        "name": "tablet",
+        "tenant": TenantFactory.create().pk,
+        "prefix": "x",
+        "digest": "y",
+        "revoked_at_0": "2020-01-01",
+    }
+    admin_client.post(change(row), new)
+    after = ApiKey.objects.get()
+    assert (after.name, after.tenant, after.prefix, after.revoked_at) == ("tablet", tenant, row.prefix, None)
+    assert after.digest == keys.digest(key)
+
+
+def test_revoking_asks_first(admin_client, tenant):
+    row, _ = keys.issue(tenant, name="phone app")
+    page = admin_client.post(KEYS, {"action": "revoke", "_selected_action": row.pk}).content.decode()
+    assert "Revoke these keys?" in page
+    assert "phone app" in page
+    assert ApiKey.objects.usable().exists()
+
+
+def test_a_confirmed_revocation_is_reported_and_final(admin_client, tenant):
+    row, _ = keys.issue(tenant, name="phone app")
+    data = {"action": "revoke", "_selected_action": row.pk, "confirmed": "yes"}
+    assert "Keys revoked: 1." in admin_client.post(KEYS, data, follow=True).content.decode()
+    assert "Keys revoked: 0." in admin_client.post(KEYS, data, follow=True).content.decode()
+    assert not ApiKey.objects.usable().exists()
+
+
+@pytest.mark.parametrize("state", ["usable", "expired", "revoked"])
+def test_keys_are_listed_by_their_state(admin_client, tenant, state):
+    for name in ("usable", "expired", "revoked"):
+        keys.issue(tenant, name=name)
+    ApiKey.objects.filter(name="expired").update(expires_at=timezone.now() - timedelta(days=1))
+    ApiKey.objects.filter(name="revoked").update(revoked_at=timezone.now())
+    assert [row.name for row in listed(admin_client, KEYS, state=state)] == [state]
+
+
+def test_keys_are_listed_by_tenant(admin_client, tenant):
+    keys.issue(tenant, name="mine")
+    keys.issue(TenantFactory.create(), name="theirs")
+    assert [row.name for row in listed(admin_client, KEYS, tenant__id__exact=tenant.pk)] == ["mine"]
+
+
+@pytest.mark.parametrize("address", [KEYS, TENANTS])
+def test_thirty_rows_take_as_many_queries_as_three(admin_client, address):
+    def issue_keys(count):
+        for _ in range(count):
+            keys.issue(TenantFactory.create(), name="phone app")
+
+    issue_keys(3)
+    few = queries(admin_client, address)
+    issue_keys(27)
+    assert queries(admin_client, address) == few
+
+
+def test_a_count_stops_at_its_cap(admin_client, monkeypatch):
+    monkeypatch.setattr(CappedPaginator, "CAP", 3)
+    TenantFactory.create_batch(5)
+    assert "3 or more" in admin_client.get(TENANTS).content.decode()
