@@ -24,7 +24,7 @@ def _or_else(fallback: Callable[..., Any], method: Callable[..., Any]) -> Callab
 
 
 class ForgivingRedisCache(RedisCache):
-    """Behaves as an empty cache while Redis does not answer. What must know of an outage uses the `strict` alias."""
+    """Behaves as an empty cache while Redis does not answer."""
 
     get = _or_else(lambda _self, _key, default=None, **_: default, RedisCache.get)
     set = _or_else(lambda *_, **__: None, RedisCache.set)

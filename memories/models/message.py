@@ -66,9 +66,10 @@ def _readings(value: Any) -> list[Any]:
         return [value]
     try:
         scalar = json.loads(value, parse_constant=str)
-    except ValueError:
+    except (ValueError, RecursionError):
         return [value]
-    return [value, scalar] if isinstance(scalar, bool | int | float) and math.isfinite(scalar) else [value]
+    is_number = isinstance(scalar, int) or (isinstance(scalar, float) and math.isfinite(scalar))
+    return [value, scalar] if is_number else [value]
 
 
 MessageQuerySetManager = models.Manager.from_queryset(MessageQuerySet)

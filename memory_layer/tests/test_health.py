@@ -101,7 +101,7 @@ def test_the_provider_is_asked_where_that_is_enabled(settings):
 def test_a_provider_that_does_not_answer_is_named(settings):
     settings.MEMORY_HEALTH_EMBED_CHECK_ENABLED = True
     settings.MEMORY_EMBEDDING_PROVIDER = "openai"
-    settings.MEMORY_OPENAI_API_KEY, settings.MEMORY_OPENAI_BASE_URL = "sk-test", "http://127.0.0.1:9/v1"
+    settings.MEMORY_OPENAI_API_KEY, settings.MEMORY_OPENAI_BASE_URL = "sk-test", "http://127.0.0.1:7/v1"
     settings.MEMORY_READINESS_EMBED_TIMEOUT_SECONDS = 20
     status, body = get("/v1/admin/readiness")
     assert (status, body["checks"]["embedding"]) == (503, "failed (EmbeddingUnavailable)")

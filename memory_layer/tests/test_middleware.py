@@ -16,7 +16,7 @@ def refused(response) -> tuple[int, str]:
     return response.status_code, json.loads(response.content)["errors"][0]["code"]
 
 
-@pytest.mark.parametrize("given", ["a", "req-1", "A.b_c:9", "x" * 128, str(uuid.uuid4())])
+@pytest.mark.parametrize("given", ["a", "req-1", "A.b_c:9", "x" * 128, "01a1f93b-dba8-7442-b429-45c2a3721d8b"])
 def test_a_sane_request_id_is_taken(given):
     assert Client().get("/livez", headers={"X-Request-ID": given})["X-Request-ID"] == given
 
@@ -40,7 +40,7 @@ def test_each_request_gets_an_id_of_its_own():
         ("/v1/admin/health", 405, {"method": "POST"}),
         ("/v1/messages", 413, {"CONTENT_LENGTH": "2000000"}),
         ("/nope", 404, {}),
-        ("/livez", 400, {"HTTP_HOST": "evil.example"}),
+        ("/v1/messages", 400, {"HTTP_HOST": "evil.example"}),
     ],
 )
 def test_errors_carry_the_id_too(path, status, options):
@@ -56,6 +56,10 @@ def test_a_request_leaves_one_line_without_its_query(caplog, settings):
     assert "secret" not in str(record.msg)
     assert record.msg["status"] == 404
     assert record.msg["request_id"] == "mine"
+
+
+def test_a_probe_may_call_by_any_host():
+    assert Client().get("/livez", headers={"Host": "10.0.0.7:8000"}).content == b"ok\n"
 
 
 # --- Size -----------------------------------------------------------------------------------------------------------

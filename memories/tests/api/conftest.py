@@ -1,0 +1,29 @@
+"""Fixtures of the API's tests."""
+
+from functools import partial
+
+import pytest
+from rest_framework.test import APIClient
+
+from tenants import keys
+from tenants.tests.factories import TenantFactory
+
+
+@pytest.fixture
+def other_api(db):
+    """A client with a key of some other tenant."""
+    client = APIClient()
+    client.credentials(HTTP_X_API_KEY=keys.issue(TenantFactory.create(), name="other")[1])
+    return client
+
+
+@pytest.fixture
+def commit(django_capture_on_commit_callbacks):
+    """`with commit():` runs, at its end, what waits for a commit that a test's transaction never sees."""
+    return partial(django_capture_on_commit_callbacks, execute=True)
+
+
+@pytest.fixture
+def inline(settings):
+    """Messages are embedded as soon as they are committed."""
+    settings.MEMORY_ASYNC_EMBEDDINGS = False
