@@ -16,7 +16,7 @@ demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/dev  ## the whole suite, with branch coverage
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
 
 bench: $(VENV)/dev  ## how fast: embedding against the bare model, and the lag from write to searchable
 	@$(BIN)/python -m bench.embedding docs/samples/conversation.jsonl
@@ -27,7 +27,7 @@ lint: $(VENV)/dev  ## style, types, import contracts, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
-	$(BIN)/python manage.py makemigrations --check --dry-run
+	DJANGO_SETTINGS_MODULE=memory_layer.settings_test $(BIN)/python manage.py makemigrations --check --dry-run
 
 format: $(VENV)/dev  ## rewrite to house style
 	$(BIN)/ruff check --fix .
