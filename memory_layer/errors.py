@@ -2,7 +2,7 @@
 
 from json import JSONDecodeError
 
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 from django.db import IntegrityError, OperationalError
 from django.http import JsonResponse
 from drf_standardized_errors.handler import ExceptionHandler as StandardHandler
@@ -42,6 +42,8 @@ class ExceptionHandler(StandardHandler):
             return Conflict()
         if isinstance(exc, OperationalError):
             return DatabaseUnavailable()
+        if isinstance(exc, ObjectDoesNotExist):  # deleted by somebody else meanwhile
+            return exceptions.NotFound()
         return super().convert_known_exceptions(exc)
 
 

@@ -21,5 +21,7 @@ REDIS_URL = str(REDIS_URL).replace("db=0", f"db={redis_database}")
 CELERY_BROKER_URL = CELERY_BROKER_URL.replace("virtual_host=0", f"virtual_host={redis_database}")
 CACHES["default"]["LOCATION"] = REDIS_URL
 DATABASES["default"]["OPTIONS"].pop("pool")
+# Two runs in one checkout at the same time need names of their own: TEST_DATABASE=test_mine.
+DATABASES["default"]["TEST"] = {"NAME": os.environ.get("TEST_DATABASE", "test_memory_layer")}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 WHITENOISE_AUTOREFRESH = True

@@ -227,7 +227,7 @@ def _sorted_out(items: Iterable[Any], act: Callable[[Any], Any]) -> tuple[Sequen
     for index, item in enumerate(items):
         try:
             done.append((index, act(item)))
-        except Http404:
+        except (Http404, Message.DoesNotExist):
             errors.append(
                 {"index": index, "code": "not_found", "detail": "There is no such message.", "attr": "message_id"}
             )
