@@ -16,7 +16,7 @@ demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/dev  ## the whole suite, with branch coverage
-	@$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
+	@$(BIN)/pytest -n auto --cov --cov-report=term
 
 bench: $(VENV)/dev  ## how fast: embedding against the bare model, and the lag from write to searchable
 	@$(BIN)/python -m bench.embedding docs/samples/conversation.jsonl

@@ -26,6 +26,7 @@ from tenants.models import Tenant
 
 log = structlog.get_logger(__name__)
 Mode = Literal["hybrid", "semantic", "lexical"]
+FILTERS = ("conversation_id", "user_id", "role", "since", "until", "metadata")
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ def search(tenant: Tenant, query: Query, *, provider: EmbeddingProvider, now: da
         ranked = rank(_candidates(messages, query, vector, model=model_key(provider), now=now), weights=weights)
         ranked = ranked[: query.top_k]
         search_cache.keep_results(key, ranked)
-    return Result(_hits(ranked, neighbours=query.neighbours), degraded, weights)
+    return Result(_hits(tenant, ranked, neighbours=query.neighbours), degraded, weights)
 
 
 def _query_vector(query: Query, provider: EmbeddingProvider) -> tuple[Vectors | None, bool]:
@@ -106,21 +107,13 @@ def _weights(mode: Mode, *, degraded: bool) -> dict[str, float]:
 
 def _filtered(tenant: Tenant, query: Query, *, now: datetime) -> MessageQuerySet:
     """The tenant's messages that pass every filter of the query."""
-    messages = Message.objects.for_tenant(tenant).with_metadata(dict(query.metadata))
+    messages = Message.objects.matching(tenant, **{name: getattr(query, name) for name in FILTERS})
     if not query.include_archived:
         messages = messages.live()
-    if query.user_id is not None:
-        messages = messages.of_user(tenant, query.user_id)
     if query.importance_min is not None:
         score = importance_sql(now=now, formula=Formula.from_settings())
         messages = messages.alias(importance_now=score).filter(importance_now__gte=query.importance_min)
-    exact = {
-        "conversation__external_id": query.conversation_id,
-        "role": query.role,
-        "created_at__gte": query.since,
-        "created_at__lte": query.until,
-    }
-    return messages.filter(**{name: value for name, value in exact.items() if value is not None})
+    return messages
 
 
 def _candidates(
@@ -131,7 +124,7 @@ def _candidates(
     words = AnyWord(query.text, config=TEXT_SEARCH_CONFIG)
     semantic = [] if vector is None else _nearest(messages, vector, model=model, limit=limit)
     lexical = [] if vector is not None and query.mode == "semantic" else _matching(messages, words, limit=limit)
-    found = Message.objects.filter(pk__in={*semantic, *lexical}).values_list(
+    found = messages.filter(pk__in={*semantic, *lexical}).values_list(
         "pk",
         importance_sql(now=now, formula=Formula.from_settings()),
         recency_sql(now=now, formula=Formula.from_settings()),
@@ -175,9 +168,10 @@ def _ranks(found: Sequence[UUID]) -> dict[UUID, int]:
     return {pk: position for position, pk in enumerate(found, start=1)}
 
 
-def _hits(ranked: Sequence[Ranked], *, neighbours: int) -> list[Hit]:
+def _hits(tenant: Tenant, ranked: Sequence[Ranked], *, neighbours: int) -> list[Hit]:
     """The ranked messages themselves; those deleted since they were ranked are left out."""
-    messages = Message.objects.select_related("conversation").in_bulk([one.candidate.message_id for one in ranked])
+    mine = Message.objects.for_tenant(tenant).select_related("conversation")
+    messages = mine.in_bulk([one.candidate.message_id for one in ranked])
     hits = [Hit(messages[one.candidate.message_id], one) for one in ranked if one.candidate.message_id in messages]
     return _with_neighbours(hits, neighbours) if neighbours else hits
 
@@ -198,7 +192,7 @@ def _beside(message: Message, count: int, *, backwards: bool) -> MessageQuerySet
     operator, order = ("lt", "-") if backwards else ("gt", "")
     same_time = Q(created_at=message.created_at, **{f"pk__{operator}": message.pk})
     beyond = Q(**{f"created_at__{operator}": message.created_at}) | same_time
-    turns = Message.objects.live().filter(beyond, conversation=message.conversation_id)
+    turns = Message.objects.live().filter(beyond, tenant=message.tenant_id, conversation=message.conversation_id)
     return turns.order_by(f"{order}created_at", f"{order}pk").annotate(
         beside=Value(message.pk, output_field=UUIDField()), backwards=Value(backwards, output_field=BooleanField())
     )[:count]

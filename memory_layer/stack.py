@@ -18,7 +18,7 @@ from tenants.authentication import DEFAULT_TENANT
 from tenants.models import ApiKey, Tenant
 
 QUEUES = "embed,extract,maintenance"
-API_THREADS = 16
+API_THREADS = 8
 OPERATOR = "admin"
 
 

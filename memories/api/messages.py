@@ -22,6 +22,7 @@ from memories.models import Message, MessageEmbedding
 from memories.models.message import MessageQuerySet
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
+from memories.search import FILTERS
 from tenants.idempotency import once
 from tenants.models import Tenant
 
@@ -122,21 +123,11 @@ class MessageViewSet(TenantViewSet):
 def matching(tenant: Tenant, given: dict[str, Any]) -> MessageQuerySet:
     """The tenant's messages that the filters of a list leave, ready to be shown."""
     model = model_key(embedding_provider())
-    messages = Message.objects.for_tenant(tenant).with_metadata(given.get("metadata", {}))
+    messages = Message.objects.matching(tenant, **{name: given.get(name) for name in FILTERS})
     messages = messages.archived() if given["archived"] else messages.live()
-    if "user_id" in given:
-        messages = messages.of_user(tenant, given["user_id"])
     if "embedding_status" in given:
         messages = messages.with_embedding_status(given["embedding_status"], model=model)
-    exact = {
-        "conversation_id": "conversation__external_id",
-        "role": "role",
-        "since": "created_at__gte",
-        "until": "created_at__lte",
-    }
-    return messages.filter(**{column: given[name] for name, column in exact.items() if name in given}).for_display(
-        model=model
-    )
+    return messages.for_display(model=model)
 
 
 def one(tenant: Tenant, message_id: UUID) -> Message:

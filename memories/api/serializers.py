@@ -35,6 +35,15 @@ class TenantQuery(StrictSerializer):
     tenant_id = fields.TenantId()
 
 
+class MessageFilters(TenantQuery):
+    conversation_id = fields.ConversationId(required=False)
+    user_id = fields.UserId(required=False)
+    role = fields.RoleField(required=False)
+    since = fields.Moment(required=False)
+    until = fields.Moment(required=False)
+    metadata = fields.MetadataFilter(required=False, help_text="Also as `metadata.KEY`.")
+
+
 class PageQuery(TenantQuery):
     limit = fields.Whole(default=50, min_value=1, max_value=200)
     cursor = fields.Text(required=False, max_length=500, help_text="`next_cursor` of the page before.")
@@ -103,15 +112,9 @@ class MessageSerializer(serializers.Serializer[Any]):
 
 
 @extend_schema_serializer(exclude_fields=["metadata"])  # it comes as metadata.KEY
-class MessageQuery(PageQuery):
-    conversation_id = fields.ConversationId(required=False)
-    user_id = fields.UserId(required=False)
-    role = fields.RoleField(required=False)
-    since = fields.Moment(required=False)
-    until = fields.Moment(required=False)
+class MessageQuery(MessageFilters, PageQuery):
     archived = fields.Flag(default=False)
     embedding_status = fields.Choice(choices=EmbeddingStatus.choices, required=False)
-    metadata = fields.MetadataFilter(required=False, help_text="Given as `metadata.KEY=VALUE`.")
 
 
 @extend_schema_serializer(many=False)
@@ -216,16 +219,10 @@ class ConversationStats(serializers.Serializer[Any]):
 # --- Search -------------------------------------------------------------------------------------------------------
 
 
-class SearchQuery(TenantQuery):
+class SearchQuery(MessageFilters):
     query = fields.Text(max_length=8000)
     top_k = fields.Whole(required=False, min_value=1, max_value=100, help_text="Default 5.")
     limit = fields.Whole(required=False, min_value=1, max_value=100, help_text="Another name of top_k.")
-    conversation_id = fields.ConversationId(required=False)
-    user_id = fields.UserId(required=False)
-    role = fields.RoleField(required=False)
-    since = fields.Moment(required=False)
-    until = fields.Moment(required=False)
-    metadata = fields.MetadataFilter(required=False, help_text="Also as `metadata.KEY`.")
     importance_min = fields.Share(required=False, help_text="On the importance of the moment.")
     mode = fields.Choice(choices=["hybrid", "semantic", "lexical"], default="hybrid")
     candidate_limit = fields.Whole(default=200, min_value=1, max_value=1000)

@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Self, cast
 
 from django.contrib.postgres.indexes import GinIndex
@@ -39,13 +41,36 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Messages of the end user with this id, ours or the client's; none when there is no such user."""
         return self.filter(end_user__in=EndUser.objects.known_as(tenant, [user_id]))
 
-    def with_metadata(self, wanted: dict[str, Any]) -> Self:
+    def with_metadata(self, wanted: Mapping[str, Any]) -> Self:
         """Those whose metadata holds every key with that value; a query string's `5` also means the number."""
         queryset = self
         for key, value in wanted.items():
             readings = (models.Q(metadata__contains={key: reading}) for reading in _readings(value))
             queryset = queryset.filter(models.Q(*readings, _connector=models.Q.OR))
         return queryset
+
+    def matching(
+        self,
+        tenant: Tenant,
+        *,
+        conversation_id: str | None = None,
+        user_id: str | None = None,
+        role: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """The tenant's messages that meet every filter given, ids as clients know them, times inclusive."""
+        exact = {
+            "conversation__external_id": conversation_id,
+            "role": role,
+            "created_at__gte": since,
+            "created_at__lte": until,
+        }
+        mine = self.for_tenant(tenant).with_metadata(metadata or {})
+        if user_id is not None:
+            mine = mine.of_user(tenant, user_id)
+        return mine.filter(**{name: value for name, value in exact.items() if value is not None})
 
     def with_embedding_status(self, status: str, *, model: str) -> Self:
         return self.filter(embeddings__model=model, embeddings__status=status)

@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from django.core.management.base import BaseCommand
 from memory_layer import stack
 
 
-class PartCommand(BaseCommand):
+class PartCommand(BaseCommand, ABC):
     """Runs `command(options)` as a child, passes signals on and ends with its code.
 
     A child rather than an exec: this process keeps the lease of the embedded servers, where they are used.
@@ -19,8 +20,9 @@ class PartCommand(BaseCommand):
 
     requires_system_checks = "__all__"
 
+    @abstractmethod
     def command(self, options: dict[str, Any]) -> Sequence[str]:
-        raise NotImplementedError
+        """What to run."""
 
     def handle(self, *args: Any, **options: Any) -> None:
         child = subprocess.Popen(self.command(options), env=stack.environment(), start_new_session=True)

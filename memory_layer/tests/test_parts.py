@@ -11,7 +11,6 @@ from django.conf import settings
 from memory_layer.running import free_port
 from memory_layer.stack import wait_until_it_answers
 
-pytestmark = pytest.mark.xdist_group("stack")
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
 

@@ -13,7 +13,6 @@ from django.conf import settings
 
 from memory_layer.running import RunningStack
 
-pytestmark = pytest.mark.xdist_group("stack")
 README = (settings.BASE_DIR / "README.md").read_text()
 
 

@@ -16,7 +16,6 @@ from memories.providers.base import EmbeddingUnavailable, ProviderMisconfigured
 from memories.providers.sentence_transformer import BUNDLED_MODEL, SentenceTransformerProvider
 from memories.tests.providers.assertions import assert_windows_cover
 
-pytestmark = pytest.mark.xdist_group("model")  # one process loads it
 FILLER = "We talked about the weather, the garden and the neighbours' new fence for quite a while. "
 LONG_WORDS = st.lists(st.text(st.characters(codec="ascii"), min_size=50, max_size=99), min_size=10).map(" ".join)
 
