@@ -10,12 +10,16 @@ from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv
 from environs import Env, EnvError, EnvValidationError
 
+from tenants import rates
+
 INSECURE_SECRET_KEY = "insecure-key-for-local-use-only-never-in-production"  # noqa: S105 - refused in production
-ENVIRONMENTS = ("local", "test", "staging", "production")
+DEPLOYED = ("staging", "production")
+ENVIRONMENTS = ("local", "test", *DEPLOYED)
+SECRET_KEY_LENGTH = 32
+SECRET_KEY_VARIETY = 8
 EMBEDDING_PROVIDERS = ("sentence_transformer", "google_gemini", "openai", "mock")
 LLM_PROVIDERS = ("rules", "openai", "anthropic", "gemini", "openrouter")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-RATE = re.compile(r"([1-9]\d*)/(second|minute|hour|day|[smhd])")
 BLANK_MEANS_OFF = {"MEMORY_GLOBAL_RATE_LIMIT", "MEMORY_TENANT_RATE_LIMIT", "MEMORY_USER_KEY_RATE_LIMIT"}
 
 
@@ -52,18 +56,34 @@ def read_dotenv(path: Path) -> None:
         load_dotenv(path)  # environs' own `read_env` fills a copy that neither Django nor the vendors' SDKs see
 
 
+def unsafe(values: Mapping[str, Any]) -> list[str]:
+    """What keeps these settings from being deployed; a value that could not be read counts as not set."""
+    problems = {
+        "MEMORY_API_KEYS: at least one deployment key is needed.": not values["MEMORY_API_KEYS"],
+        "MEMORY_REQUIRE_API_KEY: the API may be open in local and test only.": not values["MEMORY_REQUIRE_API_KEY"],
+        "MEMORY_SECRET_KEY: set a long random one of your own.": _is_guessable(values["MEMORY_SECRET_KEY"]),
+        "MEMORY_DEBUG: must be off.": values["MEMORY_DEBUG"],
+        "MEMORY_ALLOWED_ORIGINS: name the origins, `*` is refused.": "*" in (values["MEMORY_ALLOWED_ORIGINS"] or ()),
+        "MEMORY_DATABASE_URL: needed, the embedded PostgreSQL is for local use.": not values["MEMORY_DATABASE_URL"],
+        "MEMORY_REDIS_URL: needed (MEMORY_REQUIRE_REDIS_IN_PRODUCTION).": not values["MEMORY_REDIS_URL"]
+        and values["MEMORY_REQUIRE_REDIS_IN_PRODUCTION"],
+    }
+    return [problem for problem, present in problems.items() if present]
+
+
+def _is_guessable(secret: str) -> bool:
+    return secret == INSECURE_SECRET_KEY or len(secret) < SECRET_KEY_LENGTH or len(set(secret)) < SECRET_KEY_VARIETY
+
+
 def names(value: str) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()]
 
 
 def rate(value: str) -> str | None:
-    """`120/minute` → `120/m`; `0` and the empty string → None, no limit."""
-    if value in ("", "0"):
-        return None
-    match = RATE.fullmatch(value)
-    if not match:
-        raise EnvError(f"Expected COUNT/second, /minute, /hour or /day, or 0 for no limit, not {value!r}.")
-    return f"{match[1]}/{match[2][0]}"
+    try:
+        return rates.parse(value)
+    except ValueError as error:
+        raise EnvError(str(error)) from None
 
 
 def weights(value: str, *, defaults: dict[str, float]) -> dict[str, float]:

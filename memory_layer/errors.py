@@ -8,6 +8,7 @@ from django.http import JsonResponse
 from drf_standardized_errors.handler import ExceptionHandler as StandardHandler
 from psycopg import errors as database_errors
 from rest_framework import exceptions, status
+from rest_framework.response import Response
 
 
 class RequestTooLarge(exceptions.APIException):
@@ -28,6 +29,12 @@ class DatabaseUnavailable(exceptions.APIException):
     default_detail = "The database does not answer. Nothing was stored; try again."
 
 
+class DeadlineExceeded(exceptions.APIException):
+    status_code = status.HTTP_504_GATEWAY_TIMEOUT
+    default_code = "deadline_exceeded"
+    default_detail = "The database took longer than a request may. Ask for less at once, or try again."
+
+
 class ExceptionHandler(StandardHandler):
     """Gives errors of Django and of the database, met inside a view, their status and code."""
 
@@ -40,11 +47,20 @@ class ExceptionHandler(StandardHandler):
             return exceptions.ParseError("The JSON is nested too deeply.")
         if isinstance(exc, IntegrityError) or isinstance(exc.__cause__, database_errors.DeadlockDetected):
             return Conflict()
+        if isinstance(exc.__cause__, database_errors.QueryCanceled):
+            return DeadlineExceeded()
         if isinstance(exc, OperationalError):
             return DatabaseUnavailable()
         if isinstance(exc, ObjectDoesNotExist):  # deleted by somebody else meanwhile
             return exceptions.NotFound()
         return super().convert_known_exceptions(exc)
+
+    def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
+        """What was logged where it was noticed is not logged again by every request that it meets."""
+        if getattr(exc, "is_logged", False):
+            response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 - so Django need not log it
+        else:
+            super().report_exception(exc, response)
 
 
 def _flaw(error: ValueError) -> str:

@@ -64,6 +64,8 @@ class RequestSizeMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
+            return error_response(411, "length_required", "Send the body's Content-Length: chunks are not accepted.")
         length = request.META.get("CONTENT_LENGTH") or "0"
         if not length.isdecimal():
             return error_response(400, "bad_request", "Content-Length must be a whole number.")

@@ -17,7 +17,7 @@ env = environment.Environment()
 # --- The contract's variables, in the order of .env.example -----------------------------------------------------------
 
 MEMORY_ENVIRONMENT: str = env.str("MEMORY_ENVIRONMENT", "local", validate=OneOf(environment.ENVIRONMENTS))
-DEPLOYED = MEMORY_ENVIRONMENT in ("staging", "production")
+DEPLOYED = MEMORY_ENVIRONMENT in environment.DEPLOYED
 MEMORY_HOST: str = env.str("MEMORY_HOST", "127.0.0.1")
 MEMORY_PORT: int = env.int("MEMORY_PORT", 8000, validate=Range(1, 65535))
 MEMORY_SECRET_KEY: str = env.str("MEMORY_SECRET_KEY", environment.INSECURE_SECRET_KEY)
@@ -63,8 +63,12 @@ MEMORY_AUTO_CREATE_TENANTS: bool = env.bool("MEMORY_AUTO_CREATE_TENANTS", True)
 MEMORY_GLOBAL_RATE_LIMIT: str | None = env.rate("MEMORY_GLOBAL_RATE_LIMIT", "200/minute")
 MEMORY_TENANT_RATE_LIMIT: str | None = env.rate("MEMORY_TENANT_RATE_LIMIT", "120/minute")
 MEMORY_USER_KEY_RATE_LIMIT: str | None = env.rate("MEMORY_USER_KEY_RATE_LIMIT", "60/minute")
+MEMORY_RATE_LIMIT_FAIL_OPEN: bool = env.bool("MEMORY_RATE_LIMIT_FAIL_OPEN", True)
+MEMORY_TRUSTED_PROXY_HOPS: int = env.int("MEMORY_TRUSTED_PROXY_HOPS", 0, validate=Range(0, 10))
 MEMORY_REQUEST_MAX_BYTES: int = env.int("MEMORY_REQUEST_MAX_BYTES", 1_048_576, validate=Range(1024))
 MEMORY_REQUEST_TIMEOUT_SECONDS: float = env.float("MEMORY_REQUEST_TIMEOUT_SECONDS", 30.0, validate=Range(0.1))
+
+MEMORY_HSTS_SECONDS: int = env.int("MEMORY_HSTS_SECONDS", 31_536_000 if DEPLOYED else 0, validate=Range(0))
 
 MEMORY_IMPORTANCE_WEIGHTS: dict[str, float] = env.weights(
     "MEMORY_IMPORTANCE_WEIGHTS", "", defaults={"recency": 0.4, "role": 0.2, "explicit": 0.4}
@@ -88,17 +92,7 @@ MEMORY_READINESS_EMBED_TIMEOUT_SECONDS: float = env.float(
 )
 MEMORY_METRICS_ENABLED: bool = env.bool("MEMORY_METRICS_ENABLED", True)
 
-UNSAFE_WHEN_DEPLOYED = {
-    "MEMORY_API_KEYS: at least one deployment key is needed.": not MEMORY_API_KEYS,
-    "MEMORY_REQUIRE_API_KEY: the API may be open in local and test only.": not MEMORY_REQUIRE_API_KEY,
-    "MEMORY_SECRET_KEY: set one of your own.": MEMORY_SECRET_KEY == environment.INSECURE_SECRET_KEY,
-    "MEMORY_DEBUG: must be off.": MEMORY_DEBUG,
-    "MEMORY_ALLOWED_ORIGINS: name the origins, `*` is refused.": "*" in (MEMORY_ALLOWED_ORIGINS or ()),
-    "MEMORY_DATABASE_URL: needed, the embedded PostgreSQL is for local use.": not MEMORY_DATABASE_URL,
-    "MEMORY_REDIS_URL: needed (MEMORY_REQUIRE_REDIS_IN_PRODUCTION).": not MEMORY_REDIS_URL
-    and MEMORY_REQUIRE_REDIS_IN_PRODUCTION,
-}
-env.finish(unsafe=[problem for problem, present in UNSAFE_WHEN_DEPLOYED.items() if DEPLOYED and present])
+env.finish(unsafe=environment.unsafe(globals()) if DEPLOYED else [])
 
 # --- Servers ----------------------------------------------------------------------------------------------------------
 
@@ -124,10 +118,22 @@ if REDIS_URL:
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "memory",
             "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 0.5},
-        }
+        },
+        "limits": {
+            "BACKEND": "memory_layer.cache.CountingRedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "memory",
+            "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        },
     }
 else:
-    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    # Each process counts on its own then, and forgets the oldest of more counters than this.
+    LOCAL = "django.core.cache.backends.locmem.LocMemCache"
+    CACHES = {
+        "default": {"BACKEND": LOCAL},
+        "limits": {"BACKEND": LOCAL, "LOCATION": "limits", "OPTIONS": {"MAX_ENTRIES": 100_000}},
+    }
+RATELIMIT_USE_CACHE = "limits"
 
 # --- Celery: rows are the outbox, so a task carries nothing but a wake-up or an id ------------------------------------
 
@@ -171,7 +177,13 @@ CORS_ALLOWED_ORIGINS = CSRF_TRUSTED_ORIGINS
 CORS_ALLOW_ALL_ORIGINS = "*" in MEMORY_ALLOWED_ORIGINS
 CORS_URLS_REGEX = r"^/v1/.*$"
 CORS_ALLOW_HEADERS = ("authorization", "content-type", "idempotency-key", "x-api-key", "x-request-id")
-CORS_EXPOSE_HEADERS = ("x-request-id",)
+CORS_EXPOSE_HEADERS = (
+    "x-request-id",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "retry-after",
+)
 DATA_UPLOAD_MAX_MEMORY_SIZE = MEMORY_REQUEST_MAX_BYTES
 
 INSTALLED_APPS = [
@@ -198,8 +210,11 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "memory_layer.middleware.RequestIdMiddleware",
-    "memory_layer.middleware.LivenessMiddleware",
+    # First, so that whatever the others answer carries the headers too.
+    "memory_layer.security_headers.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "memory_layer.middleware.LivenessMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "memory_layer.middleware.RequestSizeMiddleware",
@@ -209,7 +224,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "memory_layer.urls"
 WSGI_APPLICATION = "memory_layer.wsgi.application"
@@ -240,13 +254,26 @@ WHITENOISE_USE_FINDERS = not DEPLOYED
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = DEPLOYED
+SECURE_HSTS_SECONDS = MEMORY_HSTS_SECONDS
+# Only a proxy may say that TLS ended there: without one the header is anybody's.
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if MEMORY_TRUSTED_PROXY_HOPS else None
+SILENCED_SYSTEM_CHECKS = [
+    "security.W004",  # HSTS: memory_layer.checks says it, for deployments only
+    "security.W005",  # HSTS of subdomains: they are not ours to decide for
+    "security.W008",  # redirect to TLS: done by the proxy that ends it; probes and the proxy itself speak plain HTTP
+    "security.W009",  # weak SECRET_KEY: memory_layer.checks says it, under the name of our variable
+    "security.W012",  # insecure session cookie: so in local and test alone, and memory_layer.checks says that
+    "security.W016",  # insecure CSRF cookie: the same
+    "security.W018",  # DEBUG: memory_layer.checks says it, under the name of our variable
+    "security.W021",  # HSTS preload: concerns the whole domain, not ours to decide for
+]
 LOGIN_URL = reverse_lazy("admin:login")
 
 # --- REST framework ---------------------------------------------------------------------------------------------------
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.HasApiKey"],
+    "DEFAULT_PERMISSION_CLASSES": ["tenants.permissions.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "memory_layer.openapi.AutoSchema",

@@ -10,7 +10,7 @@ os.environ |= {
     "MEMORY_API_KEYS": "test-deployment-key",
     "MEMORY_EMBEDDING_PROVIDER": "mock",
     "MEMORY_LOG_LEVEL": "WARNING",
-}
+} | {f"MEMORY_{name}_RATE_LIMIT": "0" for name in ("GLOBAL", "TENANT", "USER_KEY")}
 
 from memory_layer.settings import *  # noqa: E402, F403
 from memory_layer.settings import CACHES, CELERY_BROKER_URL, DATABASES, REDIS_URL  # noqa: E402
@@ -19,7 +19,8 @@ from memory_layer.settings import CACHES, CELERY_BROKER_URL, DATABASES, REDIS_UR
 redis_database = 1 + int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 15
 REDIS_URL = str(REDIS_URL).replace("db=0", f"db={redis_database}")
 CELERY_BROKER_URL = CELERY_BROKER_URL.replace("virtual_host=0", f"virtual_host={redis_database}")
-CACHES["default"]["LOCATION"] = REDIS_URL
+for one in CACHES.values():
+    one["LOCATION"] = REDIS_URL
 DATABASES["default"]["OPTIONS"].pop("pool")
 # Two runs in one checkout at the same time need names of their own: TEST_DATABASE=test_mine.
 DATABASES["default"]["TEST"] = {"NAME": os.environ.get("TEST_DATABASE", "test_memory_layer")}

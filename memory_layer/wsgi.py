@@ -2,9 +2,13 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from memory_layer.deadline import limit_statements
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
+limit_statements(settings.DATABASES)
 
 application = get_wsgi_application()
 

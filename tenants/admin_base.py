@@ -15,16 +15,16 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold import decorators  # type: ignore[import-untyped]
-from unfold.admin import ModelAdmin, TabularInline  # type: ignore[import-untyped]
-from unfold.contrib.filters.admin import (  # type: ignore[import-untyped]
+from unfold import decorators
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
     RangeDateFilter,
 )
-from unfold.utils import parse_date_str  # type: ignore[import-untyped]
-from unfold.views import ChangeList  # type: ignore[import-untyped]
+from unfold.utils import parse_date_str
+from unfold.views import ChangeList
 
 __all__ = [
     "AutocompleteSelectFilter",

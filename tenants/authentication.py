@@ -10,7 +10,7 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from tenants import keys
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Scope, Tenant
 
 DEFAULT_TENANT = "default"
 LAST_USE_PRECISION = timedelta(minutes=1)
@@ -27,6 +27,7 @@ class Caller:
 
     kind: Literal["deployment", "tenant", "open"]
     tenant: Tenant | None = None
+    scopes: frozenset[str] = frozenset(Scope.values)
     is_authenticated: bool = True
 
     def tenant_for(self, slug: str | None, *, create: bool) -> Tenant:
@@ -56,7 +57,8 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             return None if settings.MEMORY_REQUIRE_API_KEY else (Caller(kind="open"), None)
         if keys.is_one_of(key, settings.MEMORY_API_KEYS):
             return Caller(kind="deployment"), None
-        return Caller(kind="tenant", tenant=_tenant_of(key)), None
+        row = _row_of(key)
+        return Caller(kind="tenant", tenant=row.tenant, scopes=frozenset(row.scopes)), None
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -68,11 +70,11 @@ def _given_key(request: Request) -> str | None:
     return request.headers.get("X-API-Key", "").strip() or bearer or None
 
 
-def _tenant_of(key: str) -> Tenant:
+def _row_of(key: str) -> ApiKey:
     row = ApiKey.objects.usable().select_related("tenant").filter(digest=keys.digest(key)).first()
     if row is None:
         raise exceptions.AuthenticationFailed("This API key is unknown, expired or revoked.", code="invalid_api_key")
     now = timezone.now()
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
         ApiKey.objects.filter(pk=row.pk).update(last_used_at=now)
-    return row.tenant
+    return row

@@ -4,14 +4,24 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
 
+from tenants import rates
 from tenants.ids import as_uuid, new_id
 
 SLUG_PATTERN = r"^[A-Za-z0-9_.-]{1,64}$"
 EXTERNAL_ID_MAX = 255
+
+
+def validate_rate(value: str) -> None:
+    try:
+        rates.parse(value)
+    except ValueError as error:
+        raise ValidationError(str(error), code="invalid_rate") from None
 
 
 class Tenant(models.Model):
@@ -20,6 +30,13 @@ class Tenant(models.Model):
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     slug = models.CharField(max_length=64, unique=True, validators=[RegexValidator(SLUG_PATTERN)])
     name = models.CharField(max_length=200, blank=True)
+    rate_limit = models.CharField(  # noqa: DJ001 - absent is not ""
+        max_length=32,
+        null=True,
+        blank=True,
+        validators=[validate_rate],
+        help_text="COUNT/second, /minute, /hour or /day, such as 120/minute; 0: no limit. Empty: the setting applies.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
@@ -30,10 +47,25 @@ class Tenant(models.Model):
         return self.slug
 
 
+class Scope(models.TextChoices):
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+def ordinary_scopes() -> list[str]:
+    """What an application needs: to store and to find."""
+    return [Scope.READ, Scope.WRITE]
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def usable(self) -> Self:
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
         return self.filter(unexpired, revoked_at=None)
+
+    def revoke(self) -> int:
+        """Have these open nothing from now on; return how many were still good for something."""
+        return self.filter(revoked_at=None).update(revoked_at=Now())
 
 
 class ApiKey(models.Model):
@@ -44,6 +76,7 @@ class ApiKey(models.Model):
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=16, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=16, choices=Scope), default=ordinary_scopes)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -54,6 +87,12 @@ class ApiKey(models.Model):
     class Meta:
         ordering = ["-created_at"]
         verbose_name = "API key"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(scopes__contained_by=Scope.values, scopes__len__gt=0),
+                name="api_key_scopes_are_known",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.name})"

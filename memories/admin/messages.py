@@ -11,7 +11,7 @@ from django.db.models.functions import Left
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from unfold.widgets import UnfoldBooleanSwitchWidget  # type: ignore[import-untyped]
+from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from memories import editing
 from memories.admin.base import StoredPage

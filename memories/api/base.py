@@ -16,6 +16,7 @@ from memories.api.serializers import StrictSerializer, TenantQuery
 from tenants import idempotency
 from tenants.authentication import Caller
 from tenants.models import Tenant
+from tenants.rate_limits import RateLimitedView, by_tenant
 
 METADATA_PREFIX = "metadata."
 METADATA_PARAMETER = OpenApiParameter(
@@ -26,16 +27,19 @@ METADATA_PARAMETER = OpenApiParameter(
 M = TypeVar("M", bound=Model)
 
 
-class TenantViewSet(viewsets.ViewSet):
+class TenantViewSet(RateLimitedView, viewsets.ViewSet):
     """A view of one tenant's rows: whatever it reads or writes goes through `tenant_of` first."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        request.body  # noqa: B018 - read once here, so that both the parser and the idempotency digest have it
         super().initial(request, *args, **kwargs)
         idempotency.given_key(request)  # a bad one is refused before anything is stored, a new tenant included
 
     def tenant_of(self, given: Mapping[str, Any], *, create: bool = False) -> Tenant:
-        return cast("Caller", self.request.user).tenant_for(given.get("tenant_id"), create=create)
+        caller = cast("Caller", self.request.user)
+        tenant = caller.tenant_for(given.get("tenant_id"), create=create)
+        if caller.tenant is None:  # else the key said it, and the request is counted already
+            self.spend(by_tenant(tenant))
+        return tenant
 
     def tenant_of_query(self) -> Tenant:
         """For calls that name a row in their path: the tenant may stand in the query string."""

@@ -13,12 +13,14 @@ from memories.api import serializers as shapes
 from memories.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
 from memories.providers import embedding_provider
 from memories.search import Query, Result, search
-from tenants.models import Tenant
+from tenants.models import Scope, Tenant
 
 
 @extend_schema(tags=["Search"])
 class MemoryViewSet(TenantViewSet):
     """Find messages by meaning and by words."""
+
+    scopes = {"search_by_body": Scope.READ}  # a POST only for its JSON
 
     @extend_schema(parameters=[shapes.SearchParameters, METADATA_PARAMETER], responses=shapes.SearchResponse)
     @action(detail=False, methods=["get"])

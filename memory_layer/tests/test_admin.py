@@ -5,7 +5,7 @@ from django.contrib.admin import site
 from django.contrib.auth.models import Permission, User
 from django.urls import reverse
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
-from unfold.admin import ModelAdmin  # type: ignore[import-untyped]
+from unfold.admin import ModelAdmin
 
 from memory_layer.admin import SIDEBAR
 

@@ -1,10 +1,12 @@
 """Without Redis: the cache is empty, and the service goes on."""
 
+from typing import cast
+
 import pytest
-from django.core.cache import cache
+from django.core.cache import cache, caches
 from redis.exceptions import RedisError
 
-from memory_layer.cache import ForgivingRedisCache
+from memory_layer.cache import CountingRedisCache, ForgivingRedisCache
 
 GONE = "redis://127.0.0.1:1/0"
 
@@ -54,3 +56,37 @@ def test_stores_and_searches_go_on(gone, api, settings, django_capture_on_commit
     found = api.get("/v1/memory/search", {"query": "cat"}).json()
     assert stored.status_code == 200
     assert ([hit["content"] for hit in found["items"]], found["degraded"]) == (["a cat"], False)
+
+
+# --- What counts ----------------------------------------------------------------------------------------------------
+
+
+def counted(name, *, lifetime):
+    counters = caches["limits"]
+    assert counters.add(name, 1, lifetime) is False
+    return counters.incr(name)
+
+
+def time_to_live(name):
+    counters = cast("CountingRedisCache", caches["limits"])
+    return counters._cache.get_client(write=True).ttl(counters.make_key(name))
+
+
+def test_a_counter_is_made_counted_and_given_its_lifetime():
+    assert [counted("a", lifetime=65), counted("a", lifetime=65), counted("b", lifetime=65)] == [1, 2, 1]
+    assert 0 < time_to_live("a") <= 65
+
+
+def test_a_counter_lives_no_longer_for_being_counted():
+    counted("a", lifetime=5)
+    counted("a", lifetime=3600)
+    assert 0 < time_to_live("a") <= 5
+
+
+def test_a_counter_that_vanished_meanwhile_is_made_again_with_its_lifetime():
+    counters = caches["limits"]
+    counted("a", lifetime=65)
+    counters.add("a", 1, 65)
+    counters.delete("a")
+    assert counters.incr("a") == 1
+    assert time_to_live("a") > 0

@@ -25,7 +25,11 @@ RUNTIME = INSTRUCTIONS[max(number for number, line in enumerate(INSTRUCTIONS) if
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)["services"]
 OURS = ["migrate", "api", "worker", "beat"]
-SECRETS = {"MEMORY_SECRET_KEY": "x" * 50, "MEMORY_API_KEYS": "one,two", "POSTGRES_PASSWORD": "secret"}
+SECRETS = {
+    "MEMORY_SECRET_KEY": "a-secret-that-is-long-and-random",
+    "MEMORY_API_KEYS": "one,two",
+    "POSTGRES_PASSWORD": "secret",
+}
 VARIABLE = re.compile(r"\$\{(\w+):([-?])([^{}]*)\}")
 PRINT_DEPLOYED = """
 from memory_layer import environment

@@ -17,7 +17,7 @@ LOAD = (
 SAFE = {
     "MEMORY_ENVIRONMENT": "production",
     "MEMORY_API_KEYS": "one,two",
-    "MEMORY_SECRET_KEY": "a secret of our own",
+    "MEMORY_SECRET_KEY": "a-secret-of-our-own-that-is-long-and-random",
     "MEMORY_DATABASE_URL": "postgresql+asyncpg://memory:memory@db/memory",
     "MEMORY_REDIS_URL": "redis://redis:6379/0",
 }
@@ -64,7 +64,7 @@ def test_an_unsafe_production_says_all_that_is_unsafe():
 
 
 def test_staging_is_held_to_the_same():
-    assert "MEMORY_SECRET_KEY: set one of your own." in load(MEMORY_ENVIRONMENT="staging").stderr
+    assert "MEMORY_SECRET_KEY: set a long random one of your own." in load(MEMORY_ENVIRONMENT="staging").stderr
 
 
 @pytest.mark.parametrize("missing", ["MEMORY_API_KEYS", "MEMORY_SECRET_KEY", "MEMORY_DATABASE_URL", "MEMORY_REDIS_URL"])
@@ -81,6 +81,25 @@ def test_a_safe_production_starts_and_hides_nothing_behind_embedded_servers():
     assert (done.stdout.splitlines(), done.returncode) == (["['one', 'two']", "db", "False", "False", "False"], 0), (
         done.stderr
     )
+
+
+def test_a_production_keeps_browsers_to_tls_and_cookies_too():
+    names = ("SECURE_HSTS_SECONDS", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_PROXY_SSL_HEADER")
+    done = load(*names, **SAFE)
+    assert done.stdout.split() == ["31536000", "True", "True", "None"], done.stderr
+    assert load(*names).stdout.split() == ["0", "False", "False", "None"]
+
+
+def test_a_trusted_proxy_is_believed_that_tls_ended_there():
+    done = load("SECURE_PROXY_SSL_HEADER", MEMORY_TRUSTED_PROXY_HOPS="1")
+    assert done.stdout.strip() == "('HTTP_X_FORWARDED_PROTO', 'https')", done.stderr
+
+
+def test_origins_may_call_the_api_from_browsers():
+    names = ("CORS_ALLOWED_ORIGINS", "CORS_ALLOW_ALL_ORIGINS")
+    done = load(*names, MEMORY_ALLOWED_ORIGINS="https://a.example, https://b.example")
+    assert done.stdout.splitlines() == ["['https://a.example', 'https://b.example']", "False"], done.stderr
+    assert load(*names, MEMORY_ALLOWED_ORIGINS="*").stdout.splitlines() == ["[]", "True"]
 
 
 def test_a_production_without_redis_is_possible_where_that_is_said():

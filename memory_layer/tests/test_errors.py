@@ -29,9 +29,9 @@ def answer(error: Exception):
     return View.as_view()(APIRequestFactory().get("/v1/x"))
 
 
-def deadlock() -> OperationalError:
+def because(cause: Exception) -> OperationalError:
     error = OperationalError(SECRET)
-    error.__cause__ = database_errors.DeadlockDetected()
+    error.__cause__ = cause
     return error
 
 
@@ -41,7 +41,8 @@ def deadlock() -> OperationalError:
         (RequestDataTooBig(), 413, "client_error", "request_too_large"),
         (RecursionError(), 400, "client_error", "parse_error"),
         (IntegrityError(SECRET), 409, "client_error", "conflict"),
-        (deadlock(), 409, "client_error", "conflict"),
+        (because(database_errors.DeadlockDetected()), 409, "client_error", "conflict"),
+        (because(database_errors.QueryCanceled()), 504, "server_error", "deadline_exceeded"),
         (OperationalError(SECRET), 503, "server_error", "database_unavailable"),
         (ValidationError({"a": "No."}), 400, "validation_error", "invalid"),
         (ParseError(), 400, "client_error", "parse_error"),

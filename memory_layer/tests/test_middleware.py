@@ -89,6 +89,12 @@ def test_a_length_that_is_none_is_refused(length):
     assert refused(sized(length)) == (400, "bad_request")
 
 
+@pytest.mark.parametrize("more", [{}, {"CONTENT_LENGTH": ""}])
+def test_chunks_of_no_declared_length_are_refused(more):
+    request = RequestFactory().generic("POST", "/v1/messages", HTTP_TRANSFER_ENCODING="chunked", **more)
+    assert refused(RequestSizeMiddleware(lambda _: HttpResponse())(request)) == (411, "length_required")
+
+
 def test_more_digits_than_python_reads_are_refused():
     assert refused(sized("9" * 5000)) == (413, "request_too_large")
 

@@ -24,7 +24,9 @@ def change(row):
 
 
 def issue(client, tenant, **fields):
-    return client.post(ADD_KEY, {"tenant": tenant.pk, "name": "phone app"} | fields, follow=True)
+    return client.post(
+        ADD_KEY, {"tenant": tenant.pk, "name": "phone app", "scopes": ["read", "write"]} | fields, follow=True
+    )
 
 
 def shown_key(response):
@@ -127,6 +129,33 @@ def test_a_confirmed_revocation_is_reported_and_final(admin_client, tenant):
     assert "Keys revoked: 1." in admin_client.post(KEYS, data, follow=True).content.decode()
     assert "Keys revoked: 0." in admin_client.post(KEYS, data, follow=True).content.decode()
     assert not ApiKey.objects.usable().exists()
+
+
+def test_an_added_key_has_the_scopes_that_were_ticked(admin_client, tenant):
+    issue(admin_client, tenant, scopes=["read"])
+    assert ApiKey.objects.get().scopes == ["read"]
+
+
+def test_a_key_without_a_scope_is_refused(admin_client, tenant):
+    issue(admin_client, tenant, scopes=[])
+    assert not ApiKey.objects.exists()
+
+
+def test_rotating_asks_first(admin_client, tenant):
+    row, _ = keys.issue(tenant, name="phone app")
+    page = admin_client.post(KEYS, {"action": "rotate", "_selected_action": row.pk}).content.decode()
+    assert "Rotate these keys?" in page
+    assert ApiKey.objects.count() == 1
+
+
+def test_a_rotated_key_has_a_successor_that_is_shown_once(admin_client, tenant):
+    row, _ = keys.issue(tenant, name="phone app", scopes=["read"])
+    data = {"action": "rotate", "_selected_action": row.pk, "confirmed": "yes"}
+    shown = re.findall(r"mlk_[\w-]{43}", admin_client.post(KEYS, data, follow=True).content.decode())
+    successor = ApiKey.objects.exclude(pk=row.pk).get()
+    assert [keys.digest(key) for key in shown] == [successor.digest]
+    assert (successor.name, successor.scopes) == ("phone app", ["read"])
+    assert not re.findall(r"mlk_[\w-]{43}", admin_client.get(KEYS).content.decode())
 
 
 @pytest.mark.parametrize("state", ["usable", "expired", "revoked"])

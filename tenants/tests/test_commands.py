@@ -1,22 +1,68 @@
-"""`manage.py issue_api_key`."""
+"""`manage.py create_tenant`, `issue_api_key` and `revoke_api_key`."""
 
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from tenants import keys
-from tenants.models import ApiKey
+from tenants.models import ApiKey, Tenant
 
 
-def test_the_printed_key_is_the_tenants(tenant):
+def printed(*command: str, **options) -> str:
     out = StringIO()
-    call_command("issue_api_key", tenant=tenant.slug, name="laptop", stdout=out)
-    row = ApiKey.objects.get(digest=keys.digest(out.getvalue().strip()))
-    assert (row.tenant, row.name) == (tenant, "laptop")
+    call_command(*command, stdout=out, **options)
+    return out.getvalue().strip()
+
+
+def row_of(key: str) -> ApiKey:
+    return ApiKey.objects.get(digest=keys.digest(key))
+
+
+def test_an_issued_key_is_the_tenants(tenant):
+    row = row_of(printed("issue_api_key", tenant=tenant.slug, name="laptop"))
+    assert (row.tenant, row.name, row.scopes, row.expires_at) == (tenant, "laptop", ["read", "write"], None)
+
+
+def test_a_key_can_have_other_scopes_and_an_end(tenant):
+    row = row_of(printed("issue_api_key", tenant=tenant.slug, scopes=["read"], days=2))
+    assert row.scopes == ["read"]
+    assert row.expires_at
+    assert timedelta(days=1.9) < row.expires_at - timezone.now() <= timedelta(days=2)
 
 
 @pytest.mark.django_db
 def test_an_unknown_tenant_is_named():
     with pytest.raises(CommandError, match='no tenant "nobody"'):
         call_command("issue_api_key", tenant="nobody")
+
+
+@pytest.mark.django_db
+def test_a_new_tenant_comes_with_a_key():
+    assert row_of(printed("create_tenant", "shop")).tenant == Tenant.objects.get(slug="shop")
+
+
+@pytest.mark.parametrize("slug", ["no spaces", "", "x" * 65])
+@pytest.mark.django_db
+def test_a_slug_that_cannot_be_is_refused(slug):
+    with pytest.raises(CommandError):
+        call_command("create_tenant", slug)
+
+
+def test_a_tenant_that_exists_is_refused(tenant):
+    with pytest.raises(CommandError, match="already exists"):
+        call_command("create_tenant", tenant.slug)
+
+
+def test_a_key_is_revoked_by_its_prefix(tenant):
+    row, key = keys.issue(tenant, name="lost")
+    assert printed("revoke_api_key", row.prefix) == "Revoked."
+    assert row_of(key).revoked_at
+
+
+@pytest.mark.django_db
+def test_an_unknown_prefix_revokes_nothing():
+    with pytest.raises(CommandError, match="0 usable keys"):
+        call_command("revoke_api_key", "mlk_nothing")
