@@ -54,10 +54,10 @@ def beat_command() -> list[str]:
     )
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What a child needs to find the very servers of this process, so that it leases none of its own."""
     urls = {"MEMORY_DATABASE_URL": settings.DATABASE_URL, "MEMORY_REDIS_URL": settings.REDIS_URL or ""}
-    return {**os.environ, "DJANGO_SETTINGS_MODULE": "memory_layer.settings", "PYTHONUNBUFFERED": "1", **urls, **more}
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": "memory_layer.settings", "PYTHONUNBUFFERED": "1", **urls}
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -70,7 +71,8 @@ class Supervisor:
         """SIGTERM to all at once, SIGKILL to what is still there after GRACE_SECONDS."""
         self._stopping.set()
         for child in self.children:
-            _signal(child, signal.SIGTERM)
+            if child.process:
+                child.process.terminate()
         deadline = time.monotonic() + GRACE_SECONDS
         for child in self.children:
             self._reap(child, deadline)
@@ -82,7 +84,7 @@ class Supervisor:
             child.process.wait(max(deadline - time.monotonic(), 0.1))
         except subprocess.TimeoutExpired:
             self.say(f"{child.name} did not stop in {GRACE_SECONDS:.0f} s and is killed")
-            _signal(child, signal.SIGKILL)
+            _kill_session(child)
             child.process.wait()
         if child.reader:
             child.reader.join(1)
@@ -110,6 +112,7 @@ class Supervisor:
                 f"{child.name} ended {QUICK_DEATHS_MAX} times right after its start (code {code})."
             )
         self.say(f"{child.name} ended (code {code}) and is started again")
+        _kill_session(child)  # a worker that was killed may have left children at work
         self._launch(child)
 
     def _copy_lines(self, child: Child, stream: IO[bytes]) -> None:
@@ -122,10 +125,11 @@ class Supervisor:
         self.console.print(f"[bold]{escape(message)}[/bold]")
 
 
-def _signal(child: Child, number: int) -> None:
-    """To the child's whole session, so that what it started ends with it."""
-    if child.process and child.process.poll() is None:
-        os.killpg(child.process.pid, number) if number == signal.SIGKILL else child.process.send_signal(number)
+def _kill_session(child: Child) -> None:
+    """Kill the child with all that it started and that is still there."""
+    if child.process:
+        with suppress(ProcessLookupError):
+            os.killpg(child.process.pid, signal.SIGKILL)
 
 
 def python(*arguments: str) -> list[str]:

@@ -31,9 +31,6 @@ class MessageEmbeddingQuerySet(models.QuerySet["MessageEmbedding"]):
         """Work to take up: waiting, or claimed by a worker whose time ran out. One clock for all: the database's."""
         return self.filter(model=model, status__in=UNFINISHED, due_at__lte=Now())
 
-    def failed(self) -> Self:
-        return self.filter(status=EmbeddingStatus.FAILED)
-
     def retry(self) -> int:
         """Queue these again from the start; return how many."""
         return self.update(status=EmbeddingStatus.PENDING, attempts=0, due_at=Now(), claim=None, error="")

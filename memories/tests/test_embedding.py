@@ -317,7 +317,7 @@ def test_after_an_outage_of_the_provider_batches_are_full_again() -> None:
 def test_failed_ones_can_be_tried_again() -> None:
     queued(2)
     embedding.embed_batch(raising(EmbeddingRejected("wrong key")))
-    assert MessageEmbedding.objects.failed().retry() == 2
+    assert MessageEmbedding.objects.filter(status=EmbeddingStatus.FAILED).retry() == 2
     assert {(row.status, row.attempts, row.error) for row in rows()} == {("pending", 0, "")}
     embed_all()
     assert {row.status for row in rows()} == {"completed"}
