@@ -4,7 +4,6 @@ import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import cache
-from rest_framework.test import APIClient
 
 from memory_layer import embedded
 
@@ -22,6 +21,14 @@ def _empty_cache():
     cache.clear()
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    from tenants.tests.plain_login import make_plain_login
+
+    with django_db_blocker.unblock():
+        make_plain_login()
+
+
 @pytest.fixture
 def tenant(db):
     from tenants.tests.factories import TenantFactory
@@ -33,8 +40,9 @@ def tenant(db):
 def api(tenant):
     """A client with a key of `tenant`."""
     from tenants import keys
+    from tenants.tests.plain_login import PlainClient
 
-    client = APIClient()
+    client = PlainClient()
     client.credentials(HTTP_X_API_KEY=keys.issue(tenant, name="test")[1])
     return client
 
@@ -42,6 +50,8 @@ def api(tenant):
 @pytest.fixture
 def operator_api(db):
     """A client with a deployment key."""
-    client = APIClient()
+    from tenants.tests.plain_login import PlainClient
+
+    client = PlainClient()
     client.credentials(HTTP_X_API_KEY="test-deployment-key")
     return client

@@ -15,7 +15,16 @@ def main() -> None:
         lease_embedded_servers()
     except ImproperlyConfigured as error:
         sys.exit(f"Memory Layer cannot start: {error}")
+    name_the_actor()
     execute_from_command_line(sys.argv)
+
+
+def name_the_actor() -> None:
+    """For log lines and the audit trail."""
+    import structlog
+
+    person = os.environ.get("USER") or f"uid {os.getuid()}"
+    structlog.contextvars.bind_contextvars(actor_kind="command", actor=f"{person}: {' '.join(sys.argv[1:2])}")
 
 
 def lease_embedded_servers() -> None:

@@ -38,10 +38,12 @@ def report(file: Path) -> None:
     from django.core.management import call_command
 
     from memories.models import Message
+    from tenants.isolation import across_tenants
 
     call_command("migrate", verbosity=0)
     call_command("import_messages", str(file))
-    texts = list(Message.objects.order_by("pk").values_list("content", flat=True))
+    with across_tenants():
+        texts = list(Message.objects.order_by("pk").values_list("content", flat=True))
     before = bare_rate(texts)
     print(f"bare model, batches of {BARE_BATCH}: {before:.0f} texts/s")
     pipeline = worker_rate(len(texts))
@@ -80,12 +82,15 @@ def rate_of_rows(total: int) -> float:
     from django.db.models import Max, Min
 
     from memories.models import EmbeddingStatus, MessageEmbedding
+    from tenants.isolation import across_tenants
 
     done = MessageEmbedding.objects.filter(status=EmbeddingStatus.COMPLETED)
-    while done.count() < total:
+    count = across_tenants()(done.count)
+    while count() < total:
         time.sleep(0.5)
-    span: dict[str, Any] = done.aggregate(first=Min("completed_at"), last=Max("completed_at"))
-    in_first_batch = done.filter(completed_at=span["first"]).count()
+    with across_tenants():
+        span: dict[str, Any] = done.aggregate(first=Min("completed_at"), last=Max("completed_at"))
+        in_first_batch = done.filter(completed_at=span["first"]).count()
     return float((total - in_first_batch) / (span["last"] - span["first"]).total_seconds())
 
 

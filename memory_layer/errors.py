@@ -10,6 +10,8 @@ from psycopg import errors as database_errors
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from memories.ingest import Taken
+
 
 class RequestTooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
@@ -35,6 +37,14 @@ class DeadlineExceeded(exceptions.APIException):
     default_detail = "The database took longer than a request may. Ask for less at once, or try again."
 
 
+class IdTaken(exceptions.APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "taken"
+
+    def __init__(self, taken: Taken) -> None:
+        super().__init__(f"{taken} Choose another one.", code=f"{taken.field}_taken")
+
+
 class ExceptionHandler(StandardHandler):
     """Gives errors of Django and of the database, met inside a view, their status and code."""
 
@@ -45,6 +55,10 @@ class ExceptionHandler(StandardHandler):
             return exceptions.ParseError(f"The body is not valid JSON: {_flaw(exc.__context__)}.")
         if isinstance(exc, RecursionError):
             return exceptions.ParseError("The JSON is nested too deeply.")
+        if isinstance(exc, Taken):
+            return IdTaken(exc)
+        if isinstance(exc.__cause__, database_errors.InsufficientPrivilege):  # row-level security
+            return exceptions.PermissionDenied("This key may not write for whom the request names.")
         if isinstance(exc, IntegrityError) or isinstance(exc.__cause__, database_errors.DeadlockDetected):
             return Conflict()
         if isinstance(exc.__cause__, database_errors.QueryCanceled):

@@ -48,7 +48,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 class StrictObjects(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
     """A body that refuses fields it does not know says so."""
 
-    target_class = "memories.api.serializers.StrictSerializer"
+    target_class = "tenants.api.serializers.StrictSerializer"
     match_subclasses = True
 
     def map_serializer(self, auto_schema: BaseAutoSchema, direction: Literal["request", "response"]) -> Any:

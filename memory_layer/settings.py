@@ -224,6 +224,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "memory_layer.middleware.OperatorMiddleware",
 ]
 ROOT_URLCONF = "memory_layer.urls"
 WSGI_APPLICATION = "memory_layer.wsgi.application"

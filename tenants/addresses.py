@@ -8,14 +8,22 @@ from django.http import HttpRequest
 IPV6_PREFIX = 64
 
 
-def client_network(request: HttpRequest) -> str:
-    """The client's IPv4 address, or the /64 of its IPv6 address: one household or host has all of these.
+def client_address(request: HttpRequest) -> str:
+    """The client's IP address, "" if there is none.
 
     Behind MEMORY_TRUSTED_PROXY_HOPS proxies it is the entry of X-Forwarded-For that the outermost of them appended.
     What stands left of it is the client's own word and not believed; without a usable entry the peer's address counts.
     """
-    peer = request.META.get("REMOTE_ADDR", "")
-    return _network(_forwarded(request)) or _network(peer) or peer
+    address = _parsed(_forwarded(request)) or _parsed(request.META.get("REMOTE_ADDR", ""))
+    return str(address or "")
+
+
+def client_network(request: HttpRequest) -> str:
+    """The client's IPv4 address, or the /64 of its IPv6 address: one household or host has all of these."""
+    address = _parsed(client_address(request))
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(ipaddress.IPv6Network((int(address), IPV6_PREFIX), strict=False))
+    return str(address or request.META.get("REMOTE_ADDR", ""))
 
 
 def _forwarded(request: HttpRequest) -> str:
@@ -24,13 +32,9 @@ def _forwarded(request: HttpRequest) -> str:
     return entries[-hops].strip() if 0 < hops <= len(entries) else ""
 
 
-def _network(text: str) -> str | None:
+def _parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
         return None
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped:
-            return str(address.ipv4_mapped)
-        return str(ipaddress.IPv6Network((int(address), IPV6_PREFIX), strict=False))
-    return str(address)
+    return getattr(address, "ipv4_mapped", None) or address

@@ -141,5 +141,5 @@ class ApiKeyAdmin(Page):
         question, consequence = "Revoke these keys?", "They stop working at once, and for good."
         if page := ask_first(self, request, queryset, action="revoke", question=question, consequence=consequence):
             return page
-        self.message_user(request, f"Keys revoked: {queryset.revoke()}.", messages.SUCCESS)
+        self.message_user(request, f"Keys revoked: {keys.revoke(queryset)}.", messages.SUCCESS)
         return None

@@ -1,5 +1,7 @@
 """From a request's key to a `Caller`: who is asking, and for which tenant."""
 
+import uuid
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -9,7 +11,9 @@ from django.utils import timezone
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from tenants import keys
+from tenants import audit, keys
+from tenants.addresses import client_address
+from tenants.isolation import tenant_scope
 from tenants.models import ApiKey, Scope, Tenant
 
 DEFAULT_TENANT = "default"
@@ -23,12 +27,18 @@ class TenantNotFound(exceptions.NotFound):
 
 @dataclass(frozen=True)
 class Caller:
-    """`tenant` is the only tenant a tenant's key opens; None (deployment key, open local API) opens all."""
+    """`tenant` is the only tenant a key opens, None (deployment key, open local API) all; `end_user_id` likewise."""
 
-    kind: Literal["deployment", "tenant", "open"]
+    kind: Literal["deployment", "tenant", "user", "open"]
     tenant: Tenant | None = None
+    end_user_id: uuid.UUID | None = None
+    key_id: uuid.UUID | None = None
     scopes: frozenset[str] = frozenset(Scope.values)
     is_authenticated: bool = True
+
+    def scope(self, tenant: Tenant) -> AbstractContextManager[None]:
+        """A transaction in which the database shows what this caller may see of `tenant`."""
+        return tenant_scope(tenant, end_user_id=self.end_user_id)
 
     def tenant_for(self, slug: str | None, *, create: bool) -> Tenant:
         """The tenant a request is about. `create` lets a write bring an unknown one into being, if the settings do.
@@ -55,10 +65,9 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
         key = _given_key(request)
         if key is None:
             return None if settings.MEMORY_REQUIRE_API_KEY else (Caller(kind="open"), None)
-        if keys.is_one_of(key, settings.MEMORY_API_KEYS):
-            return Caller(kind="deployment"), None
-        row = _row_of(key)
-        return Caller(kind="tenant", tenant=row.tenant, scopes=frozenset(row.scopes)), None
+        caller, name = _recognised(key)
+        audit.act_as(audit.ActorKind.KEY, name, address=client_address(request))
+        return caller, None
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -68,6 +77,18 @@ def _given_key(request: Request) -> str | None:
     scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
     bearer = credentials.strip() if scheme.lower() == "bearer" else ""
     return request.headers.get("X-API-Key", "").strip() or bearer or None
+
+
+def _recognised(key: str) -> tuple[Caller, str]:
+    """Who has this key, and what people call it. Raises AuthenticationFailed."""
+    if keys.is_one_of(key, settings.MEMORY_API_KEYS):
+        return Caller(kind="deployment"), "MEMORY_API_KEYS"
+    row = _row_of(key)
+    kind: Literal["deployment", "tenant", "user"] = (
+        "user" if row.end_user_id else "tenant" if row.tenant_id else "deployment"
+    )
+    caller = Caller(kind, row.tenant, row.end_user_id, row.pk, frozenset(row.scopes))
+    return caller, str(row)
 
 
 def _row_of(key: str) -> ApiKey:

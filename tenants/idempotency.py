@@ -1,14 +1,16 @@
 """`Idempotency-Key`: a repeat of a POST returns the first answer and does nothing."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import cast
 
-from django.db import transaction
 from django.utils import timezone
 from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from tenants.authentication import Caller
+from tenants.isolation import across_tenants
 from tenants.models import IdempotencyKey, Tenant
 
 HEADER = "Idempotency-Key"
@@ -20,15 +22,24 @@ class IdempotencyConflict(exceptions.APIException):
     default_detail = "This Idempotency-Key was used for another request; take a new key."
 
 
-def once(request: Request, tenant: Tenant, act: Callable[[], Response]) -> Response:
+def once(
+    request: Request, tenant: Tenant, act: Callable[[], Response], *, shown_once: Collection[str] = ()
+) -> Response:
     """Return `act()`, or what it returned the first time this tenant sent this key.
 
-    The key's row and all that `act` writes commit together, so neither stands without the other; a second copy that
-    arrives meanwhile waits on the unique index and then finds the first one's answer. Refusals (4xx) leave no trace.
+    `act` runs in the caller's scope of the tenant. The key's row and all that `act` writes commit together, so neither
+    stands without the other; a second copy that arrives meanwhile waits on the unique index and then finds the first
+    one's answer. Refusals (4xx) leave no trace. Fields that are `shown_once` are null in a repeat, and not kept.
     """
     key = given_key(request)
-    with transaction.atomic():
-        return act() if key is None else _answer(key, _digest(request), tenant, act)
+    caller = cast("Caller", request.user)
+    with caller.scope(tenant):
+        if key is None:
+            return act()
+        row, is_first = IdempotencyKey.objects.get_or_create(
+            tenant=tenant, end_user_id=caller.end_user_id, key=key, defaults={"request_digest": _digest(request)}
+        )
+        return _first_answer(row, act, shown_once) if is_first else _answer_again(row, _digest(request))
 
 
 def given_key(request: Request) -> str | None:
@@ -39,15 +50,14 @@ def given_key(request: Request) -> str | None:
     return key
 
 
-def _answer(key: str, request_digest: str, tenant: Tenant, act: Callable[[], Response]) -> Response:
-    row, is_first = IdempotencyKey.objects.get_or_create(
-        tenant=tenant, key=key, defaults={"request_digest": request_digest}
-    )
-    if is_first:
-        response = act()
-        row.status, row.body = response.status_code, response.data
-        row.save(update_fields=["status", "body"])
-        return response
+def _first_answer(row: IdempotencyKey, act: Callable[[], Response], shown_once: Collection[str]) -> Response:
+    response = act()
+    row.status, row.body = response.status_code, {**response.data, **dict.fromkeys(shown_once)}
+    row.save(update_fields=["status", "body"])
+    return response
+
+
+def _answer_again(row: IdempotencyKey, request_digest: str) -> Response:
     if row.request_digest != request_digest:
         raise IdempotencyConflict
     return Response(row.body, status=row.status)
@@ -59,4 +69,5 @@ def _digest(request: Request) -> str:
 
 def forget_expired() -> int:
     """Delete the keys whose time is over; return how many."""
-    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - IdempotencyKey.LIFETIME).delete()[0]
+    with across_tenants():
+        return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - IdempotencyKey.LIFETIME).delete()[0]

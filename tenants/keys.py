@@ -9,43 +9,67 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from tenants.models import ApiKey, Tenant, ordinary_scopes
+from tenants import audit
+from tenants.models import ApiKey, EndUser, Tenant, ordinary_scopes
 
-KEY_PREFIX = "mlk_"
-SHOWN = len(KEY_PREFIX) + 6
+KEY_PREFIX, USER_KEY_PREFIX = "mlk_", "memori_"
+SHOWN = 6
 
 
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
 
 
+@transaction.atomic
 def issue(
-    tenant: Tenant, *, name: str, scopes: Sequence[str] | None = None, expires_at: datetime | None = None
+    tenant: Tenant | None,
+    *,
+    name: str,
+    end_user: EndUser | None = None,
+    scopes: Sequence[str] | None = None,
+    expires_at: datetime | None = None,
 ) -> tuple[ApiKey, str]:
-    """Store a new key of `tenant`; return its row and the key itself, which cannot be had again.
+    """Store a new key of `tenant`, or of one end user of it; None: of the deployment, for all tenants.
 
-    Without `scopes` it may read and write; without `expires_at` it is good until it is revoked.
+    Returns its row and the key itself, which cannot be had again. Without `scopes` it may read and write; without
+    `expires_at` it is good until it is revoked.
     """
-    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    prefix = USER_KEY_PREFIX if end_user else KEY_PREFIX
+    key = prefix + secrets.token_urlsafe(32)
     row = ApiKey.objects.create(
         tenant=tenant,
+        end_user=end_user,
         name=name,
-        prefix=key[:SHOWN],
+        prefix=key[: len(prefix) + SHOWN],
         digest=digest(key),
         scopes=list(scopes or ordinary_scopes()),
         expires_at=expires_at,
     )
+    audit.record("api_key.issued", row, tenant=tenant, prefix=row.prefix, name=name, scopes=row.scopes)
     return row, key
 
 
 @transaction.atomic
 def rotate(old: ApiKey, *, overlap: timedelta) -> tuple[ApiKey, str]:
     """Issue a successor with the name and scopes of `old`, which stays good for `overlap` and no longer."""
-    successor = issue(old.tenant, name=old.name, scopes=old.scopes)
+    successor = issue(old.tenant, end_user=old.end_user, name=old.name, scopes=old.scopes)
     end = timezone.now() + overlap
     old.expires_at = min(end, old.expires_at) if old.expires_at else end
     old.save(update_fields=["expires_at"])
+    audit.record("api_key.rotated", old, tenant=old.tenant, prefix=old.prefix, successor=successor[0].prefix)
     return successor
+
+
+@transaction.atomic
+def revoke(rows: Iterable[ApiKey]) -> int:
+    """Have these open nothing from now on; return how many were not revoked before."""
+    unrevoked = ApiKey.objects.filter(pk__in=[row.pk for row in rows], revoked_at=None).select_related("tenant")
+    standing = list(unrevoked.select_for_update(of=("self",)))
+    for row in standing:
+        row.revoked_at = timezone.now()
+        row.save(update_fields=["revoked_at"])
+        audit.record("api_key.revoked", row, tenant=row.tenant, prefix=row.prefix)
+    return len(standing)
 
 
 def is_one_of(key: str, known: Iterable[str]) -> bool:

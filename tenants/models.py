@@ -1,4 +1,4 @@
-"""Who is asking: tenants, their keys, their end users, and the answers kept for repeated requests."""
+"""Who is asking: tenants, their end users and keys, the answers kept for repeated requests, and the audit trail."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -47,57 +47,6 @@ class Tenant(models.Model):
         return self.slug
 
 
-class Scope(models.TextChoices):
-    READ = "read"
-    WRITE = "write"
-    ADMIN = "admin"
-
-
-def ordinary_scopes() -> list[str]:
-    """What an application needs: to store and to find."""
-    return [Scope.READ, Scope.WRITE]
-
-
-class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
-    def usable(self) -> Self:
-        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
-        return self.filter(unexpired, revoked_at=None)
-
-    def revoke(self) -> int:
-        """Have these open nothing from now on; return how many were still good for something."""
-        return self.filter(revoked_at=None).update(revoked_at=Now())
-
-
-class ApiKey(models.Model):
-    """A tenant's key: only its SHA-256 is stored; `prefix` is what people recognise it by."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="api_keys")
-    name = models.CharField(max_length=100)
-    prefix = models.CharField(max_length=16, editable=False)
-    digest = models.CharField(max_length=64, unique=True, editable=False)
-    scopes = ArrayField(models.CharField(max_length=16, choices=Scope), default=ordinary_scopes)
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    revoked_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-
-    objects = ApiKeyQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["-created_at"]
-        verbose_name = "API key"
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(scopes__contained_by=Scope.values, scopes__len__gt=0),
-                name="api_key_scopes_are_known",
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.prefix}… ({self.name})"
-
-
 class EndUserQuerySet(models.QuerySet["EndUser"]):
     def known_as(self, tenant: Tenant, user_ids: Iterable[str]) -> Self:
         """End users of `tenant` by the ids a client sends: its own strings, or the UUIDs that we issued."""
@@ -118,7 +67,10 @@ class EndUser(models.Model):
     objects = EndUserQuerySet.as_manager()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "external_id"], name="end_user_external_id_is_unique")]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "external_id"], name="end_user_external_id_is_unique"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="end_user_of_tenant"),
+        ]
 
     def __str__(self) -> str:
         return self.public_id
@@ -128,12 +80,88 @@ class EndUser(models.Model):
         return self.external_id or str(self.id)
 
 
+class Scope(models.TextChoices):
+    READ = "read"
+    WRITE = "write"
+    ADMIN = "admin"
+
+
+def ordinary_scopes() -> list[str]:
+    """What an application needs: to store and to find."""
+    return [Scope.READ, Scope.WRITE]
+
+
+class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def usable(self) -> Self:
+        unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
+        return self.filter(unexpired, revoked_at=None)
+
+
+class ApiKey(models.Model):
+    """A key of one end user, of a tenant, or (without either) of the deployment, for all tenants.
+
+    Only its SHA-256 is stored; `prefix` is what people recognise it by.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(
+        Tenant,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="api_keys",
+        help_text="Empty: a key of the deployment, for all tenants.",
+    )
+    end_user = models.ForeignKey(
+        EndUser,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        db_constraint=False,  # the database has one over (tenant, end user)
+        related_name="api_keys",
+        help_text="Empty: the key is for all end users of its tenant.",
+    )
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=16, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=16, choices=Scope), default=ordinary_scopes)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiKeyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        verbose_name = "API key"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(scopes__contained_by=Scope.values, scopes__len__gt=0),
+                name="api_key_scopes_are_known",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(end_user=None) | models.Q(tenant__isnull=False), name="user_key_has_a_tenant"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(end_user=None) | ~models.Q(scopes__contains=[Scope.ADMIN]),
+                name="user_key_is_no_admin",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… ({self.name})"
+
+
 class IdempotencyKey(models.Model):
     """The first answer to a POST that carried an `Idempotency-Key`, for repeats of it."""
 
     LIFETIME = timedelta(hours=24)
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    end_user = models.ForeignKey(
+        EndUser, on_delete=models.CASCADE, null=True, db_constraint=False, related_name="+"
+    )  # whose key it came with, if it was a user's
     key = models.CharField(max_length=255)
     request_digest = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)
@@ -141,7 +169,46 @@ class IdempotencyKey(models.Model):
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["tenant", "key"], name="idempotency_key_is_unique")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["tenant", "end_user", "key"], nulls_distinct=False, name="idempotency_key_is_unique"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.key
+
+
+class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
+    def for_tenant(self, tenant: Tenant) -> Self:
+        return self.filter(tenant=tenant)
+
+
+class AuditEvent(models.Model):
+    """Who did what, on which tenant and object, when, from where. The database refuses to change or delete any."""
+
+    class ActorKind(models.TextChoices):
+        KEY = "key"
+        OPERATOR = "operator"
+        COMMAND = "command"
+        SYSTEM = "system"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    actor_kind = models.CharField(max_length=16, choices=ActorKind)
+    actor = models.CharField(max_length=200, blank=True)
+    action = models.CharField(max_length=64)
+    object_type = models.CharField(max_length=64, blank=True)
+    object_id = models.CharField(max_length=255, blank=True)
+    detail = models.JSONField(default=dict, blank=True)
+    address = models.CharField(max_length=64, blank=True)
+    request_id = models.CharField(max_length=128, blank=True)
+
+    objects = AuditEventQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="audit_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.action} by {self.actor_kind} {self.actor}".rstrip()

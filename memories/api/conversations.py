@@ -14,11 +14,12 @@ from rest_framework.response import Response
 
 from memories import editing
 from memories.api import serializers as shapes
-from memories.api.base import TenantViewSet, page
 from memories.importance import Formula, importance_sql
 from memories.models import Conversation, Message, Role
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
+from tenants.api.base import TenantViewSet, page
+from tenants.api.serializers import PageQuery, TenantQuery
 from tenants.idempotency import once
 from tenants.models import Tenant
 
@@ -36,66 +37,84 @@ class ConversationViewSet(TenantViewSet):
     lookup_url_kwarg = "conversation_id"
     lookup_value_converter = "conversation_id"
 
-    @extend_schema(parameters=[shapes.PageQuery], responses=shapes.ConversationPage)
+    @extend_schema(parameters=[PageQuery], responses=shapes.ConversationPage)
     def list(self, request: Request) -> Response:
         """Conversations, the newest first."""
-        given = self.query(shapes.PageQuery)
-        conversations = Conversation.objects.for_tenant(self.tenant_of(given)).with_activity().select_related("tenant")
-        rows, next_cursor = page(conversations, limit=given["limit"], cursor=given.get("cursor"))
+        given = self.query(PageQuery)
+        with self.scope(given) as tenant:
+            conversations = Conversation.objects.for_tenant(tenant).with_activity().select_related("tenant")
+            rows, next_cursor = page(conversations, limit=given["limit"], cursor=given.get("cursor"))
         return Response({"items": shapes.ConversationSerializer(rows, many=True).data, "next_cursor": next_cursor})
 
     @extend_schema(
         request=shapes.NewConversationSerializer,
         responses={201: shapes.ConversationSerializer},
-        parameters=[shapes.TenantQuery],
+        parameters=[TenantQuery],
     )
     def create(self, request: Request) -> Response:
         given = self.body(shapes.NewConversationSerializer)
         tenant = self.tenant_of_body(given, create=True)
-        return once(request, tenant, lambda: _created(tenant, given))
+        return once(request, tenant, lambda: self._created(tenant, given))
 
-    @extend_schema(parameters=[shapes.TenantQuery], responses=shapes.ConversationSerializer)
+    def _created(self, tenant: Tenant, given: dict[str, Any]) -> Response:
+        own = {name: given[name] for name in ("title", "metadata") if name in given}
+        begun_with = self.caller.end_user_id
+        try:
+            with transaction.atomic():
+                Conversation.objects.create(
+                    tenant=tenant, external_id=given["conversation_id"], end_user_id=begun_with, **own
+                )
+        except IntegrityError:
+            raise ConversationExists from None
+        conversation = one(tenant, given["conversation_id"])
+        return Response(shapes.ConversationSerializer(conversation).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(parameters=[TenantQuery], responses=shapes.ConversationSerializer)
     def retrieve(self, request: Request, conversation_id: str) -> Response:
-        return Response(shapes.ConversationSerializer(one(self.tenant_of_query(), conversation_id)).data)
+        with self.scope() as tenant:
+            return Response(shapes.ConversationSerializer(one(tenant, conversation_id)).data)
 
     @extend_schema(
         request=shapes.ConversationUpdateSerializer,
         responses=shapes.ConversationSerializer,
-        parameters=[shapes.TenantQuery],
+        parameters=[TenantQuery],
     )
     def update(self, request: Request, conversation_id: str) -> Response:
         """Change the title or the metadata, whichever is given."""
-        conversation = one(self.tenant_of_query(), conversation_id)
-        for name, value in self.body(shapes.ConversationUpdateSerializer).items():
-            setattr(conversation, name, value)
-        conversation.save(update_fields=["title", "metadata", "updated_at"])
+        changes = self.body(shapes.ConversationUpdateSerializer)
+        with self.scope() as tenant:
+            conversation = one(tenant, conversation_id)
+            for name, value in changes.items():
+                setattr(conversation, name, value)
+            conversation.save(update_fields=["title", "metadata", "updated_at"])
         return Response(shapes.ConversationSerializer(conversation).data)
 
     partial_update = update
 
-    @extend_schema(parameters=[shapes.TenantQuery], responses={204: None})
+    @extend_schema(parameters=[TenantQuery], responses={204: None})
     def destroy(self, request: Request, conversation_id: str) -> Response:
         """Delete the conversation with all its messages and their vectors."""
-        editing.delete_conversation(one(self.tenant_of_query(), conversation_id))
+        with self.scope() as tenant:
+            editing.delete_conversation(one(tenant, conversation_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
-    @extend_schema(parameters=[shapes.PageQuery], responses=shapes.MessagePage)
+    @extend_schema(parameters=[PageQuery], responses=shapes.MessagePage)
     @action(detail=True)
     def messages(self, request: Request, conversation_id: str) -> Response:
         """The conversation's turns, oldest first; archived ones are left out."""
-        given = self.query(shapes.PageQuery)
-        conversation = one(self.tenant_of(given), conversation_id)
-        turns = Message.objects.live().filter(conversation=conversation, tenant=conversation.tenant)
-        shown = turns.for_display(model=model_key(embedding_provider()))
-        rows, next_cursor = page(shown, limit=given["limit"], cursor=given.get("cursor"), newest_first=False)
+        given = self.query(PageQuery)
+        with self.scope(given) as tenant:
+            turns = Message.objects.live().filter(conversation=one(tenant, conversation_id), tenant=tenant)
+            shown = turns.for_display(model=model_key(embedding_provider()))
+            rows, next_cursor = page(shown, limit=given["limit"], cursor=given.get("cursor"), newest_first=False)
         return Response({"items": shapes.MessageSerializer(rows, many=True).data, "next_cursor": next_cursor})
 
-    @extend_schema(parameters=[shapes.TenantQuery], responses=shapes.ConversationStats)
+    @extend_schema(parameters=[TenantQuery], responses=shapes.ConversationStats)
     @action(detail=True)
     def stats(self, request: Request, conversation_id: str) -> Response:
         """Counts by role, first and last time, and the average importance of the moment."""
-        conversation = one(self.tenant_of_query(), conversation_id)
-        return Response(shapes.ConversationStats(_stats(conversation)).data)
+        with self.scope() as tenant:
+            return Response(shapes.ConversationStats(_stats(one(tenant, conversation_id))).data)
 
 
 def one(tenant: Tenant, conversation_id: str) -> Conversation:
@@ -105,17 +124,6 @@ def one(tenant: Tenant, conversation_id: str) -> Conversation:
     if conversation is None:
         raise Http404
     return conversation
-
-
-def _created(tenant: Tenant, given: dict[str, Any]) -> Response:
-    own = {name: given[name] for name in ("title", "metadata") if name in given}
-    try:
-        with transaction.atomic():
-            Conversation.objects.create(tenant=tenant, external_id=given["conversation_id"], **own)
-    except IntegrityError:
-        raise ConversationExists from None
-    conversation = one(tenant, given["conversation_id"])
-    return Response(shapes.ConversationSerializer(conversation).data, status=status.HTTP_201_CREATED)
 
 
 def _stats(conversation: Conversation) -> dict[str, object]:

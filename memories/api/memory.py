@@ -10,9 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memories.api import serializers as shapes
-from memories.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
 from memories.providers import embedding_provider
-from memories.search import Query, Result, search
+from memories.search import Query, Result, search, understand
+from tenants.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
+from tenants.api.serializers import TenantQuery
 from tenants.models import Scope, Tenant
 
 
@@ -27,12 +28,12 @@ class MemoryViewSet(TenantViewSet):
     def search(self, request: Request) -> Response:
         """The best messages for a query, best first. `metadata.KEY=VALUE` filters by metadata."""
         given = self.query(shapes.SearchQuery)
-        return self._answer(self.tenant_of(given), given)
+        return self._answer(self.tenant_of(given), self.with_own_user(given))
 
     @extend_schema(
         request=shapes.SearchQuery,
         responses=shapes.SearchResponse,
-        parameters=[shapes.TenantQuery],
+        parameters=[TenantQuery],
         operation_id="memory_search_post",
     )
     @search.mapping.post
@@ -40,13 +41,15 @@ class MemoryViewSet(TenantViewSet):
         """The same with the parameters as JSON."""
         body = with_metadata_gathered(request.data) if isinstance(request.data, Mapping) else request.data
         given = validated(shapes.SearchQuery, body)
-        return self._answer(self.tenant_of_body(given), given)
+        return self._answer(self.tenant_of_body(given), self.with_own_user(given))
 
     def _answer(self, tenant: Tenant, given: dict[str, Any]) -> Response:
         explain = given.pop("explain")
         given.pop("tenant_id", None)
         query = Query(text=given.pop("query"), **given)
-        result = search(tenant, query, provider=embedding_provider(), now=timezone.now())
+        meant = understand(query, provider=embedding_provider())
+        with self.caller.scope(tenant):
+            result = search(tenant, meant, now=timezone.now())
         return Response(_shown(result, query, explain=explain))
 
 

@@ -16,14 +16,16 @@ from rest_framework.response import Response
 
 from memories import editing, ingest
 from memories.api import serializers as shapes
-from memories.api.base import METADATA_PARAMETER, TenantViewSet, page, validated
 from memories.ingest import NewMessage
 from memories.models import Message, MessageEmbedding
 from memories.models.message import MessageQuerySet
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
 from memories.search import FILTERS
+from tenants.api.base import METADATA_PARAMETER, TenantViewSet, page, validated
+from tenants.api.serializers import TenantQuery
 from tenants.idempotency import once
+from tenants.isolation import tenant_scope
 from tenants.models import Tenant
 
 Errors = list[dict[str, Any]]
@@ -40,49 +42,50 @@ class MessageViewSet(TenantViewSet):
     def list(self, request: Request) -> Response:
         """Messages, newest first; archived ones only with `archived=true`. `metadata.KEY=VALUE` filters by metadata."""
         given = self.query(shapes.MessageQuery)
-        messages = matching(self.tenant_of(given), given)
-        rows, next_cursor = page(messages, limit=given["limit"], cursor=given.get("cursor"))
+        with self.scope(given) as tenant:
+            messages = matching(tenant, self.with_own_user(given))
+            rows, next_cursor = page(messages, limit=given["limit"], cursor=given.get("cursor"))
         return Response({"items": shapes.MessageSerializer(rows, many=True).data, "next_cursor": next_cursor})
 
     @extend_schema(
         request=shapes.NewMessageSerializer,
         responses={200: shapes.MessageSerializer, 202: shapes.MessageSerializer},
-        parameters=[shapes.TenantQuery],
+        parameters=[TenantQuery],
     )
     def create(self, request: Request) -> Response:
         """Store a message: 202 when its embedding is queued, 200 when it was computed inline or the message stood."""
-        given = self.body(shapes.NewMessageSerializer)
+        given = self.with_own_user(self.body(shapes.NewMessageSerializer))
         tenant = self.tenant_of_body(given, create=True)
         response = once(request, tenant, lambda: _created(tenant, given))
         return _as_embedded(tenant, response, [response.data])
 
-    @extend_schema(responses=shapes.MessageSerializer, parameters=[shapes.TenantQuery])
+    @extend_schema(responses=shapes.MessageSerializer, parameters=[TenantQuery])
     def retrieve(self, request: Request, message_id: UUID) -> Response:
-        return Response(shapes.MessageSerializer(one(self.tenant_of_query(), message_id)).data)
+        with self.scope() as tenant:
+            return Response(shapes.MessageSerializer(one(tenant, message_id)).data)
 
-    @extend_schema(
-        request=shapes.MessageUpdateSerializer, responses=shapes.MessageSerializer, parameters=[shapes.TenantQuery]
-    )
+    @extend_schema(request=shapes.MessageUpdateSerializer, responses=shapes.MessageSerializer, parameters=[TenantQuery])
     def update(self, request: Request, message_id: UUID) -> Response:
         """Change the fields that are given; changed content is embedded again."""
-        message = one(self.tenant_of_query(), message_id)
-        editing.update(message, self.body(shapes.MessageUpdateSerializer))
-        return Response(shapes.MessageSerializer(one(message.tenant, message_id)).data)
+        with self.scope() as tenant:
+            editing.update(one(tenant, message_id), self.body(shapes.MessageUpdateSerializer))
+        with self.caller.scope(tenant):  # once more: inline embedding follows the commit
+            return Response(shapes.MessageSerializer(one(tenant, message_id)).data)
 
     partial_update = update
 
-    @extend_schema(parameters=[shapes.TenantQuery], responses={204: None})
+    @extend_schema(parameters=[TenantQuery], responses={204: None})
     def destroy(self, request: Request, message_id: UUID) -> Response:
         """Delete a message and its vectors."""
-        tenant = self.tenant_of_query()
-        if not editing.delete(Message.objects.for_tenant(tenant).filter(pk=message_id)):
-            raise Http404
+        with self.scope() as tenant:
+            if not editing.delete(Message.objects.for_tenant(tenant).filter(pk=message_id)):
+                raise Http404
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     @extend_schema(
         request=shapes.BatchSerializer,
         responses={201: shapes.BatchCreated, 207: shapes.BatchCreated},
-        parameters=[shapes.TenantQuery],
+        parameters=[TenantQuery],
     )
     @action(detail=False, methods=["post"])
     def batch(self, request: Request) -> Response:
@@ -90,14 +93,20 @@ class MessageViewSet(TenantViewSet):
         given = self.body(shapes.BatchSerializer)
         slugs = [item.get("tenant_id") for item in given["messages"]]
         slug = given.get("tenant_id") or next((slug for slug in slugs if isinstance(slug, str)), None)
-        tenant = self.tenant_of_body(validated(shapes.TenantQuery, {"tenant_id": slug} if slug else {}), create=True)
-        response = once(request, tenant, lambda: _batch_created(tenant, given["messages"]))
+        tenant = self.tenant_of_body(validated(TenantQuery, {"tenant_id": slug} if slug else {}), create=True)
+        response = once(request, tenant, lambda: self._batch_created(tenant, given["messages"]))
         return _as_embedded(tenant, response, response.data["created"])
+
+    def _batch_created(self, tenant: Tenant, items: Sequence[Any]) -> Response:
+        valid, errors = _sorted_out(items, lambda item: self.with_own_user(_item_of(tenant, item)))
+        stored = ingest.store(tenant, [_new_message(given) for _, given in valid]) if valid else []
+        created = shapes.MessageSerializer([each.message for each in stored], many=True).data
+        return _batch_response("created", created, errors, all_done=status.HTTP_201_CREATED)
 
     @extend_schema(
         request=shapes.BatchUpdateSerializer,
         responses={200: shapes.BatchUpdated, 207: shapes.BatchUpdated},
-        parameters=[shapes.TenantQuery],
+        parameters=[TenantQuery],
     )
     @action(detail=False, methods=["post"], url_path="batch/update")
     def batch_update(self, request: Request) -> Response:
@@ -110,7 +119,7 @@ class MessageViewSet(TenantViewSet):
     @extend_schema(
         request=shapes.BatchDeleteSerializer,
         responses={200: shapes.BatchDeleted, 207: shapes.BatchDeleted},
-        parameters=[shapes.TenantQuery],
+        parameters=[TenantQuery],
     )
     @action(detail=False, methods=["post"], url_path="batch/delete")
     def batch_delete(self, request: Request) -> Response:
@@ -156,7 +165,8 @@ def _as_embedded(tenant: Tenant, response: Response, shown: Sequence[dict[str, A
     if not settings.MEMORY_ASYNC_EMBEDDINGS:
         rows = MessageEmbedding.objects.filter(tenant=tenant, message__in=[message["id"] for message in shown])
         mine = rows.filter(model=model_key(embedding_provider()))
-        status_of = {str(pk): status for pk, status in mine.values_list("message_id", "status")}
+        with tenant_scope(tenant):
+            status_of = {str(pk): status for pk, status in mine.values_list("message_id", "status")}
         for message in shown:
             message["embedding_status"] = status_of.get(message["id"], message["embedding_status"])
     return response
@@ -164,13 +174,6 @@ def _as_embedded(tenant: Tenant, response: Response, shown: Sequence[dict[str, A
 
 def _new_message(given: dict[str, Any]) -> NewMessage:
     return NewMessage(**{name: value for name, value in given.items() if name != "tenant_id"})
-
-
-def _batch_created(tenant: Tenant, items: Sequence[Any]) -> Response:
-    valid, errors = _sorted_out(items, lambda item: _item_of(tenant, item))
-    stored = ingest.store(tenant, [_new_message(given) for _, given in valid]) if valid else []
-    created = shapes.MessageSerializer([each.message for each in stored], many=True).data
-    return _batch_response("created", created, errors, all_done=status.HTTP_201_CREATED)
 
 
 def _item_of(tenant: Tenant, item: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The shapes of requests and responses (SPEC §3)."""
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -12,41 +11,20 @@ from memories.api import fields
 from memories.importance import Formula, importance
 from memories.models import EmbeddingStatus, Message
 from memories.search import Hit
+from tenants.api.fields import Choice, Flag, Metadata, Moment, Share, TenantId, Text, UserId, Whole
+from tenants.api.serializers import PageQuery, StrictSerializer, TenantQuery, UpdateSerializer
 
 CLOCK_SKEW = timedelta(seconds=5)
 BATCH_MAX = 1000
 
 
-class StrictSerializer(serializers.Serializer[Any]):
-    """Refuses fields it does not know: a misspelt one would otherwise be dropped in silence."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        if isinstance(data, Mapping):
-            known = {name for name, field in self.fields.items() if not field.read_only}
-            if unknown := sorted(map(str, data.keys() - known)):
-                message = f"Unknown field; known are {', '.join(sorted(known))}."
-                raise serializers.ValidationError(
-                    {fields.printable(name): [message] for name in unknown}, code="unknown_field"
-                )
-        return super().to_internal_value(data)
-
-
-class TenantQuery(StrictSerializer):
-    tenant_id = fields.TenantId()
-
-
 class MessageFilters(TenantQuery):
     conversation_id = fields.ConversationId(required=False)
-    user_id = fields.UserId(required=False)
+    user_id = UserId(required=False)
     role = fields.RoleField(required=False)
-    since = fields.Moment(required=False)
-    until = fields.Moment(required=False)
+    since = Moment(required=False)
+    until = Moment(required=False)
     metadata = fields.MetadataFilter(required=False, help_text="Also as `metadata.KEY`.")
-
-
-class PageQuery(TenantQuery):
-    limit = fields.Whole(default=50, min_value=1, max_value=200)
-    cursor = fields.Text(required=False, max_length=500, help_text="`next_cursor` of the page before.")
 
 
 def not_in_the_future(value: Any) -> None:
@@ -58,29 +36,22 @@ def not_in_the_future(value: Any) -> None:
 
 
 class NewMessageSerializer(StrictSerializer):
-    tenant_id = fields.TenantId()
+    tenant_id = TenantId()
     conversation_id = fields.ConversationId()
     role = fields.RoleField()
     content = fields.Content()
-    metadata = fields.Metadata(required=False)
-    importance_override = fields.Share(required=False, allow_null=True)
-    user_id = fields.UserId(required=False, allow_null=True)
-    created_at = fields.Moment(required=False, validators=[not_in_the_future])
-    external_id = fields.UserId(required=False, allow_null=True, help_text="A repeat returns the stored message.")
-
-
-class UpdateSerializer(StrictSerializer):
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs:
-            raise serializers.ValidationError("Nothing to change: give at least one field.", code="empty_update")
-        return attrs
+    metadata = Metadata(required=False)
+    importance_override = Share(required=False, allow_null=True)
+    user_id = UserId(required=False, allow_null=True)
+    created_at = Moment(required=False, validators=[not_in_the_future])
+    external_id = UserId(required=False, allow_null=True, help_text="A repeat returns the stored message.")
 
 
 class MessageUpdateSerializer(UpdateSerializer):
     content = fields.Content(required=False)
-    metadata = fields.Metadata(required=False)
-    importance_override = fields.Share(required=False, allow_null=True)
-    archived = fields.Flag(required=False)
+    metadata = Metadata(required=False)
+    importance_override = Share(required=False, allow_null=True)
+    archived = Flag(required=False)
 
 
 class MessageSerializer(serializers.Serializer[Any]):
@@ -113,8 +84,8 @@ class MessageSerializer(serializers.Serializer[Any]):
 
 @extend_schema_serializer(exclude_fields=["metadata"])  # it comes as metadata.KEY
 class MessageQuery(MessageFilters, PageQuery):
-    archived = fields.Flag(default=False)
-    embedding_status = fields.Choice(choices=EmbeddingStatus.choices, required=False)
+    archived = Flag(default=False)
+    embedding_status = Choice(choices=EmbeddingStatus.choices, required=False)
 
 
 @extend_schema_serializer(many=False)
@@ -133,12 +104,12 @@ class ItemError(serializers.Serializer[Any]):
 class BatchSerializer(StrictSerializer):
     """Items are validated one by one, so that one bad item does not refuse the others."""
 
-    tenant_id = fields.TenantId()
+    tenant_id = TenantId()
     messages = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=BATCH_MAX)
 
 
 class BatchUpdateSerializer(StrictSerializer):
-    tenant_id = fields.TenantId()
+    tenant_id = TenantId()
     updates = serializers.ListField(child=serializers.DictField(), min_length=1, max_length=BATCH_MAX)
 
 
@@ -148,7 +119,7 @@ class BatchUpdateItem(StrictSerializer):
 
 
 class BatchDeleteSerializer(StrictSerializer):
-    tenant_id = fields.TenantId()
+    tenant_id = TenantId()
     message_ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=BATCH_MAX)
 
 
@@ -171,12 +142,12 @@ class BatchDeleted(serializers.Serializer[Any]):
 
 
 class ConversationUpdateSerializer(UpdateSerializer):
-    title = fields.Text(required=False, allow_blank=True, max_length=255)
-    metadata = fields.Metadata(required=False)
+    title = Text(required=False, allow_blank=True, max_length=255)
+    metadata = Metadata(required=False)
 
 
 class NewConversationSerializer(ConversationUpdateSerializer):
-    tenant_id = fields.TenantId()
+    tenant_id = TenantId()
     conversation_id = fields.ConversationId()
 
 
@@ -220,15 +191,15 @@ class ConversationStats(serializers.Serializer[Any]):
 
 
 class SearchQuery(MessageFilters):
-    query = fields.Text(max_length=8000)
-    top_k = fields.Whole(required=False, min_value=1, max_value=100, help_text="Default 5.")
-    limit = fields.Whole(required=False, min_value=1, max_value=100, help_text="Another name of top_k.")
-    importance_min = fields.Share(required=False, help_text="On the importance of the moment.")
-    mode = fields.Choice(choices=["hybrid", "semantic", "lexical"], default="hybrid")
-    candidate_limit = fields.Whole(default=200, min_value=1, max_value=1000)
-    include_archived = fields.Flag(default=False)
-    neighbours = fields.Whole(default=0, min_value=0, max_value=3)
-    explain = fields.Flag(default=False)
+    query = Text(max_length=8000)
+    top_k = Whole(required=False, min_value=1, max_value=100, help_text="Default 5.")
+    limit = Whole(required=False, min_value=1, max_value=100, help_text="Another name of top_k.")
+    importance_min = Share(required=False, help_text="On the importance of the moment.")
+    mode = Choice(choices=["hybrid", "semantic", "lexical"], default="hybrid")
+    candidate_limit = Whole(default=200, min_value=1, max_value=1000)
+    include_archived = Flag(default=False)
+    neighbours = Whole(default=0, min_value=0, max_value=3)
+    explain = Flag(default=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         limit = attrs.pop("limit", None)

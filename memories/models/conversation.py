@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models.functions import Coalesce, Now
 
 from tenants.ids import new_id
-from tenants.models import Tenant
+from tenants.models import EndUser, Tenant
 
 CONVERSATION_ID_PATTERN = r"^[A-Za-z0-9_.-]{1,128}$"
 
@@ -29,10 +29,18 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
 
 class Conversation(models.Model):
-    """`external_id` is the client's `conversation_id`, unique in its tenant."""
+    """`external_id` is the client's `conversation_id`, unique in its tenant; `end_user` is who it began with."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="conversations")
+    end_user = models.ForeignKey(
+        EndUser,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        db_constraint=False,  # the database has one over (tenant, end user)
+        related_name="conversations",
+    )
     external_id = models.CharField(
         "conversation id", max_length=128, validators=[RegexValidator(CONVERSATION_ID_PATTERN)]
     )
@@ -46,6 +54,7 @@ class Conversation(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["tenant", "external_id"], name="conversation_external_id_is_unique"),
+            models.UniqueConstraint(fields=["tenant", "id"], name="conversation_of_tenant"),
             models.CheckConstraint(
                 condition=models.Q(external_id__regex=CONVERSATION_ID_PATTERN), name="conversation_id_is_sane"
             ),

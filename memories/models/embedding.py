@@ -40,7 +40,7 @@ class MessageEmbedding(models.Model):
     """The state of one message under one model. While `claim` stands, only its holder may finish the row."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="embeddings")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, db_constraint=False, related_name="embeddings")
     model = models.CharField(max_length=MODEL_KEY_MAX)
     status = models.CharField(max_length=16, choices=EmbeddingStatus, default=EmbeddingStatus.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -79,7 +79,7 @@ class EmbeddingWindow(models.Model):
     """The vector of one window of a message's text; `position` counts the windows from 0."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="windows")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, db_constraint=False, related_name="windows")
     model = models.CharField(max_length=MODEL_KEY_MAX)
     position = models.PositiveSmallIntegerField()
     vector = VectorField()

@@ -111,8 +111,13 @@ class Message(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="messages")
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
-    end_user = models.ForeignKey(EndUser, on_delete=models.CASCADE, null=True, blank=True, related_name="messages")
+    # Without constraints of their own: the database has them over (tenant, id), see tenants.migration_operations.
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, db_constraint=False, related_name="messages"
+    )
+    end_user = models.ForeignKey(
+        EndUser, on_delete=models.CASCADE, null=True, blank=True, db_constraint=False, related_name="messages"
+    )
     external_id = models.CharField(max_length=EXTERNAL_ID_MAX, null=True, blank=True)  # noqa: DJ001 - absent is not ""
     role = models.CharField(max_length=16, choices=Role)
     content = models.TextField()
@@ -137,6 +142,7 @@ class Message(models.Model):
                 condition=~models.Q(external_id=None),
                 name="message_external_id_is_unique",
             ),
+            models.UniqueConstraint(fields=["tenant", "id"], name="message_of_tenant"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="message_role_is_known"),
             models.CheckConstraint(
                 condition=models.Q(importance_override=None) | models.Q(importance_override__range=(0.0, 1.0)),

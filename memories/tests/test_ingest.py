@@ -12,6 +12,7 @@ from memories.models import Conversation, EmbeddingStatus, Message, MessageEmbed
 from memories.providers.base import EmbeddingUnavailable
 from memories.tests.factories import ConversationFactory
 from memories.tests.helpers import at_once, calls_waiting, raising, without_redis
+from tenants.isolation import tenant_scope
 from tenants.models import EndUser
 from tenants.tests.factories import EndUserFactory, TenantFactory
 
@@ -89,7 +90,7 @@ def test_nothing_to_store_is_nothing_stored(tenant) -> None:
 @pytest.mark.parametrize("user_id", [None, "anna"])
 def test_a_turn_of_a_known_conversation_takes_four_statements_at_most(tenant, user_id: str | None) -> None:
     store(tenant, [turn(user_id=user_id)])
-    with CaptureQueriesContext(connection) as context:
+    with tenant_scope(tenant), CaptureQueriesContext(connection) as context:
         store(tenant, [turn(user_id=user_id)])
     assert len(statements(context)) == (4 if user_id else 3)
 
@@ -97,9 +98,9 @@ def test_a_turn_of_a_known_conversation_takes_four_statements_at_most(tenant, us
 @pytest.mark.django_db
 def test_a_batch_takes_as_many_statements_as_one(tenant) -> None:
     users = [f"u{n}" for n in range(10)]
-    with CaptureQueriesContext(connection) as one:
+    with tenant_scope(tenant), CaptureQueriesContext(connection) as one:
         store(tenant, [turn(user_id="first", conversation_id="first")])
-    with CaptureQueriesContext(connection) as hundred:
+    with tenant_scope(tenant), CaptureQueriesContext(connection) as hundred:
         store(tenant, [turn(user_id=user, conversation_id=f"c{n}") for n in range(10) for user in users])
     assert len(statements(hundred)) == len(statements(one)) == 8
 

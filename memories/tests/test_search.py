@@ -13,7 +13,7 @@ from memories.ingest import NewMessage, store
 from memories.models import Message, Role
 from memories.providers.base import EmbeddingRejected, EmbeddingUnavailable, Vectors
 from memories.providers.mock import MockProvider
-from memories.search import Query, Result, search
+from memories.search import Query, Result, search, understand
 from memories.tests.helpers import embed_all
 from tenants.models import Tenant
 from tenants.tests.factories import EndUserFactory, TenantFactory
@@ -50,7 +50,7 @@ def told(tenant: Tenant, *contents: str, embedded: bool = True, **fields: Any) -
 
 def ask(tenant: Tenant, text: str, **fields: Any) -> Result:
     provider = fields.pop("provider", MockProvider())
-    return search(tenant, Query(text, **fields), provider=provider, now=NOW)
+    return search(tenant, understand(Query(text, **fields), provider=provider), now=NOW)
 
 
 def contents(result: Result) -> list[str]:
@@ -299,8 +299,8 @@ def test_the_least_importance_is_of_the_moment(tenant, settings) -> None:
     told(tenant, "cat")
     settings.MEMORY_CACHE_SEARCH_TTL_SECONDS = 0
     query, later = Query("cat", importance_min=0.8), NOW + timedelta(days=7)
-    assert search(tenant, query, provider=MockProvider(), now=NOW).hits
-    assert not search(tenant, query, provider=MockProvider(), now=later).hits
+    assert search(tenant, understand(query, provider=MockProvider()), now=NOW).hits
+    assert not search(tenant, understand(query, provider=MockProvider()), now=later).hits
 
 
 def test_a_user_is_known_by_our_id_too(tenant) -> None:

@@ -14,7 +14,7 @@ from memories.ingest import NewMessage, store
 from memories.models import Message
 from memories.providers.base import Vectors
 from memories.providers.mock import MockProvider
-from memories.search import Query, search
+from memories.search import Query, search, understand
 from memories.tests.helpers import embed_all, redis_client, without_redis
 from tenants.models import Tenant
 from tenants.tests.factories import TenantFactory
@@ -43,7 +43,7 @@ def told(transactional_db):
 
 
 def found(tenant: Tenant, query: Query = CAT) -> list[str]:
-    result = search(tenant, query, provider=MockProvider(), now=timezone.now())
+    result = search(tenant, understand(query, provider=MockProvider()), now=timezone.now())
     return sorted(hit.message.content for hit in result.hits)
 
 

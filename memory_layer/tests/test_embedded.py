@@ -151,7 +151,9 @@ def test_redis_answers_at_its_url(data_dir: Path) -> None:
 def test_django_and_psycopg_read_the_same_database_url(tmp_path: Path) -> None:
     url = database_url(tmp_path)
     parsed, conninfo = dj_database_url.parse(url), psycopg.conninfo.conninfo_to_dict(url)
-    assert (parsed["NAME"], parsed["USER"]) == (conninfo["dbname"], conninfo["user"]) == ("memory_layer", "postgres")
+    assert (
+        (parsed["NAME"], parsed["USER"]) == (conninfo["dbname"], conninfo["user"]) == ("memory_layer", "memory_layer")
+    )
     assert parsed["OPTIONS"]["host"] == conninfo["host"]
     assert not list(tmp_path.iterdir())
 

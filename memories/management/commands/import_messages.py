@@ -23,6 +23,7 @@ from memories.ingest import NewMessage
 from memories.management.import_report import Meter, Tally, print_result
 from memories.models import Message
 from tenants.authentication import DEFAULT_TENANT
+from tenants.isolation import tenant_scope
 from tenants.models import SLUG_PATTERN, Tenant
 
 STANDARD_INPUT = "-"
@@ -164,8 +165,9 @@ def _not_standing(tenant: Tenant | None, messages: Sequence[NewMessage]) -> list
     """Those not stored before; asked first, because a continued import then passes the stored ones quickly."""
     if tenant is None:
         return list(messages)
-    ids = [one.external_id for one in messages]
-    known = set(Message.objects.for_tenant(tenant).filter(external_id__in=ids).values_list("external_id", flat=True))
+    standing = Message.objects.for_tenant(tenant).filter(external_id__in=[one.external_id for one in messages])
+    with tenant_scope(tenant):
+        known = set(standing.values_list("external_id", flat=True))
     return [one for one in messages if one.external_id not in known]
 
 

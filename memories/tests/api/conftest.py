@@ -3,16 +3,16 @@
 from functools import partial
 
 import pytest
-from rest_framework.test import APIClient
 
 from tenants import keys
 from tenants.tests.factories import TenantFactory
+from tenants.tests.plain_login import PlainClient
 
 
 @pytest.fixture
 def other_api(db):
     """A client with a key of some other tenant."""
-    client = APIClient()
+    client = PlainClient()
     client.credentials(HTTP_X_API_KEY=keys.issue(TenantFactory.create(), name="other")[1])
     return client
 

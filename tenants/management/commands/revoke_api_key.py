@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from tenants import keys
 from tenants.models import ApiKey
 
 
@@ -22,5 +23,5 @@ class Command(BaseCommand):
         count = found.count()
         if count != 1:
             raise CommandError(f"{count} usable keys have this prefix; nothing was revoked.")
-        found.revoke()
+        keys.revoke(found)
         self.stdout.write("Revoked.")

@@ -2,18 +2,20 @@
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
+import structlog
 from django.db.models import Model, Q, QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, viewsets
 from rest_framework.request import Request
 
-from memories.api.serializers import StrictSerializer, TenantQuery
 from tenants import idempotency
+from tenants.api.serializers import StrictSerializer, TenantQuery
 from tenants.authentication import Caller
 from tenants.models import Tenant
 from tenants.rate_limits import RateLimitedView, by_tenant
@@ -28,22 +30,37 @@ M = TypeVar("M", bound=Model)
 
 
 class TenantViewSet(RateLimitedView, viewsets.ViewSet):
-    """A view of one tenant's rows: whatever it reads or writes goes through `tenant_of` first."""
+    """A view of one tenant's rows: `tenant_of` says whose, `caller.scope(tenant)` lets the database see to it."""
+
+    @property
+    def caller(self) -> Caller:
+        return cast("Caller", self.request.user)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         idempotency.given_key(request)  # a bad one is refused before anything is stored, a new tenant included
 
     def tenant_of(self, given: Mapping[str, Any], *, create: bool = False) -> Tenant:
-        caller = cast("Caller", self.request.user)
-        tenant = caller.tenant_for(given.get("tenant_id"), create=create)
-        if caller.tenant is None:  # else the key said it, and the request is counted already
+        tenant = self.caller.tenant_for(given.get("tenant_id"), create=create)
+        if self.caller.tenant is None:  # else the key said it, and the request is counted already
             self.spend(by_tenant(tenant))
+        structlog.contextvars.bind_contextvars(tenant=tenant.slug)
         return tenant
 
-    def tenant_of_query(self) -> Tenant:
-        """For calls that name a row in their path: the tenant may stand in the query string."""
-        return self.tenant_of(self.query(TenantQuery))
+    @contextmanager
+    def scope(self, given: Mapping[str, Any] | None = None) -> Iterator[Tenant]:
+        """The tenant that a read or a change is about, in a transaction that sees what the caller may see of it.
+
+        Without `given`, for calls that name a row in their path, the tenant may stand in the query string.
+        """
+        tenant = self.tenant_of(self.query(TenantQuery) if given is None else given)
+        with self.caller.scope(tenant):
+            yield tenant
+
+    def with_own_user(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """`given`, about the end user of the caller's key unless it names one; the database refuses any other."""
+        whose = given.get("user_id") or self.caller.end_user_id
+        return {**given, "user_id": str(whose)} if whose else dict(given)
 
     def tenant_of_body(self, body: Mapping[str, Any], *, create: bool = False) -> Tenant:
         """For calls whose input is a body: the tenant stands there or in the query string."""
