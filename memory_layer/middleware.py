@@ -109,7 +109,7 @@ class JsonErrorMiddleware:
 
 
 class OperatorMiddleware:
-    """An operator in the admin sees all tenants, and the audit trail names him. A request that fails changes nothing."""
+    """Operators see all tenants in the admin and are named in the audit trail; a request that fails changes nothing."""
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
