@@ -2,6 +2,7 @@
 
 from memories.models.conversation import Conversation
 from memories.models.embedding import EmbeddingStatus, EmbeddingWindow, MessageEmbedding
+from memories.models.hold import Hold
 from memories.models.message import Message, Role
 
-__all__ = ["Conversation", "EmbeddingStatus", "EmbeddingWindow", "Message", "MessageEmbedding", "Role"]
+__all__ = ["Conversation", "EmbeddingStatus", "EmbeddingWindow", "Hold", "Message", "MessageEmbedding", "Role"]

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVector, SearchVectorField
@@ -15,6 +15,9 @@ from django.utils import timezone
 from memories.models.conversation import Conversation
 from tenants.ids import new_id
 from tenants.models import EXTERNAL_ID_MAX, EndUser, Tenant
+
+if TYPE_CHECKING:  # it refers to Message
+    from memories.models.hold import HoldQuerySet
 
 CONTENT_MAX = 100_000
 TEXT_SEARCH_CONFIG = "english"
@@ -36,6 +39,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
     def archived(self) -> Self:
         return self.exclude(archived_at=None)
+
+    def free_of(self, holds: "HoldQuerySet") -> Self:
+        """Messages that none of these holds reaches."""
+        return self.exclude(holds.reach())
 
     def of_user(self, tenant: Tenant, user_id: str) -> Self:
         """Messages of the end user with this id, ours or the client's; none when there is no such user."""
