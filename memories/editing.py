@@ -1,6 +1,7 @@
 """Change and delete stored messages, their vectors included."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -10,19 +11,25 @@ from django.utils import timezone
 
 from memories import embedding, search_cache
 from memories.ingest import embed_after_commit
-from memories.models import Conversation, EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
+from memories.models import Conversation, EmbeddingStatus, EmbeddingWindow, Hold, Message, MessageEmbedding
 from memories.models.message import MessageQuerySet
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
+
+
+class Held(Exception):
+    """A legal hold keeps what was to be changed or deleted."""
 
 
 @transaction.atomic
 def update(message: Message, changes: Mapping[str, Any]) -> Message:
     """Apply `content`, `metadata`, `importance_override` and `archived`; changed content is embedded again.
 
-    Raises Message.DoesNotExist if the message has been deleted since it was read.
+    Raises Message.DoesNotExist if the message has been deleted since it was read, Held if a legal hold is on it.
     """
-    _hold(Message.objects.filter(pk=message.pk))
+    mine = Message.objects.filter(pk=message.pk)
+    _lock(mine)
+    _refuse_held(mine)
     message.refresh_from_db()  # another edit may have come first: what is not changed here stays as that one left it
     embed_again = changes.get("content", message.content) != message.content
     for name in changes.keys() & {"content", "metadata", "importance_override"}:
@@ -37,7 +44,7 @@ def update(message: Message, changes: Mapping[str, Any]) -> Message:
     return message
 
 
-def _hold(messages: MessageQuerySet) -> set[UUID]:
+def _lock(messages: MessageQuerySet) -> set[UUID]:
     """Lock messages against workers and other edits; return whose they are.
 
     Embeddings first and each in order of their ids, as workers lock them: nobody waits for another in a circle.
@@ -59,9 +66,39 @@ def _embed_again(message: Message) -> None:
 
 
 @transaction.atomic
+def archive(messages: MessageQuerySet, *, at: datetime) -> int:
+    """Hide live messages from search and lists as of `at`; return how many. Nothing else of them changes."""
+    return _set_archived(messages.live(), at)
+
+
+@transaction.atomic
+def restore(messages: MessageQuerySet) -> int:
+    """Have archived messages be found again, as they were; return how many."""
+    return _set_archived(messages.archived(), None)
+
+
+def _set_archived(messages: MessageQuerySet, at: datetime | None) -> int:
+    locked = messages.order_by("pk").select_for_update(of=("self",), no_key=True)
+    tenant_of = dict(locked.values_list("pk", "tenant_id"))
+    for tenant_id in set(tenant_of.values()):
+        search_cache.forget_results(tenant_id)
+    return Message.objects.filter(pk__in=tenant_of).update(archived_at=at)
+
+
+def _refuse_held(messages: MessageQuerySet) -> None:
+    if messages.filter(Hold.objects.legal().reach()).exists():
+        raise Held
+
+
+@transaction.atomic
 def delete(messages: MessageQuerySet) -> int:
-    """Delete messages and their vectors; return how many. A worker that is saving one of them is waited for."""
-    for tenant_id in _hold(messages):
+    """Delete messages and their vectors; return how many. A worker that is saving one of them is waited for.
+
+    Raises Held if a legal hold is on one of them.
+    """
+    tenants = _lock(messages)
+    _refuse_held(messages)
+    for tenant_id in tenants:
         search_cache.forget_results(tenant_id)
     return messages.delete()[1].get("memories.Message", 0)
 

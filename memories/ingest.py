@@ -4,11 +4,10 @@ One path serves a single message and a thousand: conversations and end users are
 inserted together, each with the row that says it is to be embedded. A worker is woken after the commit.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -20,7 +19,7 @@ from memories.models import Conversation, Message, MessageEmbedding
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
 from memories.tasks import wake_embedding_worker
-from tenants.ids import as_uuid
+from tenants import end_users
 from tenants.isolation import tenant_scope
 from tenants.models import EndUser, Tenant
 
@@ -65,7 +64,7 @@ def store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:
 
 
 def _store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:
-    users = _end_users(tenant, {one.user_id for one in new if one.user_id})
+    users = end_users.found_or_made(tenant, {one.user_id for one in new if one.user_id})
     conversations = _conversations(tenant, new, users)
     now = timezone.now()
     rows = [_row(one, tenant, conversations[one.conversation_id], users.get(one.user_id or ""), now=now) for one in new]
@@ -110,29 +109,6 @@ def _conversations(tenant: Tenant, new: Sequence[NewMessage], users: Mapping[str
     if hidden := begun_with.keys() - found.keys():
         raise Taken("conversation_id", min(hidden))
     return found
-
-
-def _end_users(tenant: Tenant, ids: Iterable[str]) -> dict[str, EndUser]:
-    """By the id the client sent: its own string, or the UUID that we issued; unknown ones are made."""
-    wanted = set(ids)
-    if not wanted:
-        return {}
-    known = EndUser.objects.known_as(tenant, wanted)
-    found = _by_either_id(known, wanted)
-    if missing := wanted - found.keys():
-        rows = [EndUser(tenant=tenant, external_id=one) for one in sorted(missing)]
-        EndUser.objects.bulk_create(rows, ignore_conflicts=True)
-        found = _by_either_id(known.all(), wanted)
-    return found
-
-
-def _by_either_id(users: Iterable[EndUser], ids: Iterable[str]) -> dict[str, EndUser]:
-    """Who is meant by each of `ids`, where anybody is; a UUID may be spelt in any way."""
-    known = list(users)
-    by_name = {one.external_id: one for one in known}
-    by_id: dict[UUID | None, EndUser] = {one.pk: one for one in known}
-    meant = {given: by_name.get(given) or by_id.get(as_uuid(given)) for given in ids}
-    return {given: user for given, user in meant.items() if user}
 
 
 def _with_repeats(tenant: Tenant, rows: Sequence[Message]) -> list[Stored]:

@@ -1,8 +1,10 @@
 """Parsers and cross-checks of the MEMORY_* variables; `settings.py` names them and gives their defaults."""
 
+import json
 import os
 import re
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,6 +21,7 @@ SECRET_KEY_LENGTH = 32
 SECRET_KEY_VARIETY = 8
 EMBEDDING_PROVIDERS = ("sentence_transformer", "google_gemini", "openai", "mock")
 LLM_PROVIDERS = ("rules", "openai", "anthropic", "gemini", "openrouter")
+COLD_STORAGE = "retention.storage.PrivateFileSystemStorage"
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 BLANK_MEANS_OFF = {"MEMORY_GLOBAL_RATE_LIMIT", "MEMORY_TENANT_RATE_LIMIT", "MEMORY_USER_KEY_RATE_LIMIT"}
 
@@ -28,7 +31,9 @@ class Environment(Env):
 
     def __init__(self) -> None:
         super().__init__(eager=False)
-        for parser in (names, rate, weights, database_url, database_urls, redis_url, broker_url):
+        for parser in (
+            names, rate, weights, json_object, installed_class, database_url, database_urls, redis_url, broker_url,
+        ):  # fmt: skip
             self.add_parser(parser.__name__, parser)
 
     def _get_value(self, env_key: str, default: Any) -> Any:
@@ -101,6 +106,28 @@ def weights(value: str, *, defaults: dict[str, float]) -> dict[str, float]:
         example = ",".join(f"{name}:{number}" for name, number in defaults.items())
         raise EnvError(f"Expected name:number pairs, none negative and not all 0, such as {example}.")
     return result
+
+
+def json_object(value: str) -> dict[str, Any]:
+    try:
+        result = json.loads(value)
+    except ValueError:
+        result = None
+    if not isinstance(result, dict):
+        raise EnvError('Expected a JSON object, such as {"bucket_name": "memories"}.')
+    return result
+
+
+def installed_class(value: str) -> str:
+    """A dotted name whose module is there. It is not imported yet: it may ask for the settings."""
+    module, _, name = value.rpartition(".")
+    try:
+        is_there = bool(module and name.isidentifier() and find_spec(module))
+    except (ImportError, ValueError):
+        is_there = False
+    if not is_there:
+        raise EnvError("Expected a class in an installed package, such as storages.backends.s3.S3Storage.")
+    return value
 
 
 def database_url(value: str | None) -> str | None:

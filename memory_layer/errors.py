@@ -1,5 +1,6 @@
 """The one error shape: `{"type", "errors": [{"code", "detail", "attr"}]}` (drf-standardized-errors)."""
 
+from collections.abc import Callable
 from json import JSONDecodeError
 
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
@@ -10,6 +11,7 @@ from psycopg import errors as database_errors
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 
+from memories.editing import Held
 from memories.ingest import Taken
 
 
@@ -45,29 +47,47 @@ class IdTaken(exceptions.APIException):
         super().__init__(f"{taken} Choose another one.", code=f"{taken.field}_taken")
 
 
+class OutOfReach(exceptions.PermissionDenied):
+    """Row-level security refused a write."""
+
+    default_detail = "This key may not write for whom the request names."
+
+
+class LegalHold(exceptions.APIException):
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "legal_hold"
+    default_detail = "A legal hold is on it: nothing of it may be changed or deleted until the hold is released."
+
+
+# Whatever a view meets, by its kind; causes, which the driver knows, say more than Django's own exceptions.
+CAUSES: dict[type[BaseException], Callable[[], exceptions.APIException]] = {
+    database_errors.DeadlockDetected: Conflict,
+    database_errors.QueryCanceled: DeadlineExceeded,
+    database_errors.InsufficientPrivilege: OutOfReach,
+}
+KINDS: dict[type[Exception], Callable[[], exceptions.APIException]] = {
+    RequestDataTooBig: RequestTooLarge,
+    Held: LegalHold,
+    IntegrityError: Conflict,
+    OperationalError: DatabaseUnavailable,
+    ObjectDoesNotExist: exceptions.NotFound,  # deleted by somebody else meanwhile
+}
+
+
 class ExceptionHandler(StandardHandler):
     """Gives errors of Django and of the database, met inside a view, their status and code."""
 
     def convert_known_exceptions(self, exc: Exception) -> Exception:
-        if isinstance(exc, RequestDataTooBig):
-            return RequestTooLarge()
         if isinstance(exc, exceptions.ParseError) and isinstance(exc.__context__, ValueError):
             return exceptions.ParseError(f"The body is not valid JSON: {_flaw(exc.__context__)}.")
         if isinstance(exc, RecursionError):
             return exceptions.ParseError("The JSON is nested too deeply.")
         if isinstance(exc, Taken):
             return IdTaken(exc)
-        if isinstance(exc.__cause__, database_errors.InsufficientPrivilege):  # row-level security
-            return exceptions.PermissionDenied("This key may not write for whom the request names.")
-        if isinstance(exc, IntegrityError) or isinstance(exc.__cause__, database_errors.DeadlockDetected):
-            return Conflict()
-        if isinstance(exc.__cause__, database_errors.QueryCanceled):
-            return DeadlineExceeded()
-        if isinstance(exc, OperationalError):
-            return DatabaseUnavailable()
-        if isinstance(exc, ObjectDoesNotExist):  # deleted by somebody else meanwhile
-            return exceptions.NotFound()
-        return super().convert_known_exceptions(exc)
+        by_cause = (answer for kind, answer in CAUSES.items() if isinstance(exc.__cause__, kind))
+        by_kind = (answer for kind, answer in KINDS.items() if isinstance(exc, kind))
+        answer = next(by_cause, None) or next(by_kind, None)
+        return answer() if answer else super().convert_known_exceptions(exc)
 
     def report_exception(self, exc: exceptions.APIException, response: Response) -> None:
         """What was logged where it was noticed is not logged again by every request that it meets."""

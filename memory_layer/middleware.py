@@ -14,8 +14,9 @@ from uuid_utils.compat import uuid7
 
 from memory_layer.errors import error_response
 from tenants import audit
-from tenants.addresses import client_address
+from tenants.addresses import client_address, client_network
 from tenants.isolation import across_tenants
+from tenants.rate_limits import Limit, RateLimitsUnavailable, counter
 
 View = Callable[[HttpRequest], HttpResponseBase]
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -106,6 +107,26 @@ class JsonErrorMiddleware:
         if request.path.startswith("/v1") and isinstance(exception, SuspiciousOperation):
             return error_response(400, *self.MESSAGES[400])
         return None
+
+
+class LoginLimitMiddleware:
+    """Counts attempts to log in to the admin by address (MEMORY_LOGIN_RATE_LIMIT): passwords are not to be guessed."""
+
+    def __init__(self, get_response: View) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if request.method != "POST" or request.path != reverse("admin:login"):
+            return self.get_response(request)
+        limit = Limit("login", client_network(request), settings.MEMORY_LOGIN_RATE_LIMIT)
+        try:
+            usage = counter.count(request, limit) if limit.rate else None
+        except RateLimitsUnavailable as error:
+            return HttpResponse(str(error), "text/plain", status=error.status_code)
+        if usage is None or usage.count <= usage.limit:
+            return self.get_response(request)
+        wait = {"Retry-After": str(usage.reset)}
+        return HttpResponse("Too many attempts; try again later.", "text/plain", status=429, headers=wait)
 
 
 class OperatorMiddleware:

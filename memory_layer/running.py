@@ -17,7 +17,7 @@ from django.conf import settings
 from memory_layer.supervisor import python
 
 PATIENCE_SECONDS = 180.0
-NO_LIMITS = {f"MEMORY_{name}_RATE_LIMIT": "0" for name in ("GLOBAL", "TENANT", "USER_KEY")}
+NO_LIMITS = {f"MEMORY_{name}_RATE_LIMIT": "0" for name in ("GLOBAL", "TENANT", "USER_KEY", "LOGIN")}
 
 
 class StackFailedError(Exception):

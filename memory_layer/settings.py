@@ -2,8 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import dj_database_url
+from django.conf import global_settings
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from marshmallow.validate import OneOf, Range
@@ -63,6 +65,7 @@ MEMORY_AUTO_CREATE_TENANTS: bool = env.bool("MEMORY_AUTO_CREATE_TENANTS", True)
 MEMORY_GLOBAL_RATE_LIMIT: str | None = env.rate("MEMORY_GLOBAL_RATE_LIMIT", "200/minute")
 MEMORY_TENANT_RATE_LIMIT: str | None = env.rate("MEMORY_TENANT_RATE_LIMIT", "120/minute")
 MEMORY_USER_KEY_RATE_LIMIT: str | None = env.rate("MEMORY_USER_KEY_RATE_LIMIT", "60/minute")
+MEMORY_LOGIN_RATE_LIMIT: str | None = env.rate("MEMORY_LOGIN_RATE_LIMIT", "10/minute")
 MEMORY_RATE_LIMIT_FAIL_OPEN: bool = env.bool("MEMORY_RATE_LIMIT_FAIL_OPEN", True)
 MEMORY_TRUSTED_PROXY_HOPS: int = env.int("MEMORY_TRUSTED_PROXY_HOPS", 0, validate=Range(0, 10))
 MEMORY_REQUEST_MAX_BYTES: int = env.int("MEMORY_REQUEST_MAX_BYTES", 1_048_576, validate=Range(1024))
@@ -84,6 +87,8 @@ MEMORY_RETENTION_IMPORTANCE_THRESHOLD: float = env.float(
 MEMORY_RETENTION_DELETE_AFTER_DAYS: int = env.int("MEMORY_RETENTION_DELETE_AFTER_DAYS", 90, validate=Range(1))
 MEMORY_RETENTION_SCHEDULE_SECONDS: int = env.int("MEMORY_RETENTION_SCHEDULE_SECONDS", 86400, validate=Range(60))
 MEMORY_RETENTION_TENANTS: list[str] = env.names("MEMORY_RETENTION_TENANTS", "*")
+MEMORY_COLD_STORAGE_BACKEND: str = env.installed_class("MEMORY_COLD_STORAGE_BACKEND", environment.COLD_STORAGE)
+MEMORY_COLD_STORAGE_OPTIONS: dict[str, Any] = env.json_object("MEMORY_COLD_STORAGE_OPTIONS", "{}")
 MEMORY_CACHE_SEARCH_TTL_SECONDS: int = env.int("MEMORY_CACHE_SEARCH_TTL_SECONDS", 60, validate=Range(0))
 MEMORY_CACHE_EMBEDDING_TTL_SECONDS: int = env.int("MEMORY_CACHE_EMBEDDING_TTL_SECONDS", 3600, validate=Range(0))
 MEMORY_HEALTH_EMBED_CHECK_ENABLED: bool = env.bool("MEMORY_HEALTH_EMBED_CHECK_ENABLED", False)
@@ -135,6 +140,17 @@ else:
     }
 RATELIMIT_USE_CACHE = "limits"
 
+# --- Files ------------------------------------------------------------------------------------------------------------
+
+OWN_COLD_STORAGE = MEMORY_COLD_STORAGE_BACKEND == environment.COLD_STORAGE
+STORAGES = {
+    **global_settings.STORAGES,
+    "cold": {
+        "BACKEND": MEMORY_COLD_STORAGE_BACKEND,
+        "OPTIONS": ({"location": MEMORY_DATA_DIR / "cold"} if OWN_COLD_STORAGE else {}) | MEMORY_COLD_STORAGE_OPTIONS,
+    },
+}
+
 # --- Celery: rows are the outbox, so a task carries nothing but a wake-up or an id ------------------------------------
 
 CELERY_BROKER_URL = MEMORY_CELERY_BROKER_URL or (REDIS_URL or "memory://").replace(
@@ -164,6 +180,8 @@ CELERY_BEAT_SCHEDULE = {
     "embed what was missed": {"task": "memories.tasks.embed_pending", "schedule": 10.0, "options": {"expires": 10.0}},
     "queue messages the current model has no vector of": {"task": "memories.tasks.queue_missing", "schedule": 300.0},
     "refresh stored importance": {"task": "memories.tasks.rescore_importance", "schedule": 3600.0},
+    "continue retention runs whose worker died": {"task": "retention.tasks.continue_runs", "schedule": 60.0},
+    "forget old retention plans": {"task": "retention.tasks.forget_plans", "schedule": 86400.0},
     "forget old idempotency keys": {"task": "tenants.tasks.forget_idempotency_keys", "schedule": 3600.0},
 }
 
@@ -224,6 +242,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "memory_layer.middleware.LoginLimitMiddleware",
     "memory_layer.middleware.OperatorMiddleware",
 ]
 ROOT_URLCONF = "memory_layer.urls"
@@ -295,8 +314,14 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
+        "KeyKindEnum": "tenants.models.KEY_KINDS",
         "RoleEnum": "memories.models.Role",
         "EmbeddingStatusEnum": "memories.models.EmbeddingStatus",
+        "HoldKindEnum": "memories.models.Hold.Kind",
+        "RetentionActionEnum": "retention.models.Action",
+        "RetentionModeEnum": "retention.models.Mode",
+        "RunStatusEnum": "retention.models.Run.Status",
+        "RunTriggerEnum": "retention.models.Run.Trigger",
     },
 }
 

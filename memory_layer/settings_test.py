@@ -10,7 +10,7 @@ os.environ |= {
     "MEMORY_API_KEYS": "test-deployment-key",
     "MEMORY_EMBEDDING_PROVIDER": "mock",
     "MEMORY_LOG_LEVEL": "WARNING",
-} | {f"MEMORY_{name}_RATE_LIMIT": "0" for name in ("GLOBAL", "TENANT", "USER_KEY")}
+} | {f"MEMORY_{name}_RATE_LIMIT": "0" for name in ("GLOBAL", "TENANT", "USER_KEY", "LOGIN")}
 
 from memory_layer.settings import *  # noqa: E402, F403
 from memory_layer.settings import CACHES, CELERY_BROKER_URL, DATABASES, REDIS_URL  # noqa: E402

@@ -13,9 +13,9 @@ from django.contrib.auth.models import User
 from django.core.management import call_command
 
 from memory_layer.supervisor import python
-from tenants import keys
+from tenants import founding, keys
 from tenants.authentication import DEFAULT_TENANT
-from tenants.models import ApiKey, Tenant
+from tenants.models import ApiKey, Scope
 
 QUEUES = "embed,extract,maintenance"
 API_THREADS = 8
@@ -71,8 +71,8 @@ class FirstSecrets:
 def prepare() -> FirstSecrets:
     """Migrate; make the default tenant with a key, and an operator for the admin, unless there are any."""
     call_command("migrate", verbosity=0, interactive=False)
-    tenant, _ = Tenant.objects.get_or_create(slug=DEFAULT_TENANT)
-    key = None if ApiKey.objects.exists() else keys.issue(tenant, name="first key")[1]
+    tenant = founding.found_or_known(DEFAULT_TENANT)
+    key = None if ApiKey.objects.exists() else keys.issue(tenant, name="first key", scopes=list(Scope))[1]
     password = None if User.objects.exists() else secrets.token_urlsafe(12)
     if password:
         User.objects.create_superuser(OPERATOR, password=password)

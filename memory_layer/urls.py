@@ -13,6 +13,8 @@ urlpatterns = [
     path("v1/admin/health", health.HealthView.as_view()),
     path("v1/admin/readiness", health.ReadinessView.as_view()),
     path("v1/", include("memories.api.urls")),
+    path("v1/", include("tenants.api.urls")),
+    path("v1/", include("retention.api.urls")),
     path("openapi.json", SpectacularJSONAPIView.as_view(), name="openapi"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="openapi"), name="docs"),
     path("redoc", SpectacularRedocView.as_view(url_name="openapi"), name="redoc"),

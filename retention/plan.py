@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from memories.models import Hold, Message
 from memories.models.message import MessageQuerySet
@@ -107,7 +107,7 @@ def _eligible(run: Run, action: str) -> MessageQuerySet:
 
 def _insert(run: Run, criterion: Criterion, eligible: MessageQuerySet) -> None:
     in_order = criterion.select(eligible, run.planned_for).order_by("created_at", "pk")
-    chosen = in_order.values_list("pk", Q(archived_at__isnull=False))
+    chosen = in_order.values_list("pk", ExpressionWrapper(Q(archived_at__isnull=False), output_field=BooleanField()))
     query, parameters = chosen.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(

@@ -6,8 +6,9 @@ left alone and counted as skipped.
 
 import time
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import F, Q
@@ -20,11 +21,12 @@ from retention import cold, plan
 from retention.models import LEASE, Action, Mode, PlannedItem, Rule, Run
 from retention.policies import policy_of
 from tenants import audit
-from tenants.isolation import tenant_scope
+from tenants.isolation import across_tenants, tenant_scope
 from tenants.models import Tenant
 
 BATCHES: dict[str, int] = {Action.ARCHIVE: 500, Action.DELETE: 200, Action.COLD: 2_000}
 REST = 1.0  # seconds of pause for each second of work: what else the database has to do comes in between
+KEEP_ITEMS = timedelta(days=30)
 COUNTERS: dict[str, str] = {Action.ARCHIVE: "archived", Action.DELETE: "deleted", Action.COLD: "moved"}
 
 
@@ -48,7 +50,8 @@ def begin(
         policy = policy_of(tenant)
         is_dry = policy.mode == Mode.DRY_RUN if dry_run is None else dry_run
         run = _new(tenant, trigger=trigger, dry_run=is_dry, actions=sorted(actions), planned_for=now or timezone.now())
-        plan.write_down(run, plan.criteria(policy, Rule.objects.for_tenant(tenant).in_force(), actions=actions))
+        rules = list(Rule.objects.for_tenant(tenant).in_force())
+        plan.write_down(run, plan.criteria(policy, rules, actions=actions))
         if is_dry or not run.total:
             run.status, run.finished_at = Run.Status.COMPLETED, timezone.now()
         run.save()
@@ -104,21 +107,35 @@ def _next_batch(run: Run) -> bool:
     return True
 
 
-def _carry_out(run: Run, items: Sequence[PlannedItem], action: str) -> None:
-    """Do to the messages of `items` what was decided, and count what was done and what is no longer to be."""
-    written = cold.write(run, _still_meant(run, items)) if action == Action.COLD else None
-    with tenant_scope(run.tenant):
-        messages = _still_meant(run, items)
-        if written:
-            done = cold.release(written, messages)
-        elif action == Action.ARCHIVE:
-            done = editing.archive(messages, at=run.planned_for)
-        else:
-            done = editing.delete(messages)
-        run.items.filter(pk__in=[item.pk for item in items]).update(done_at=Now())
-        counts = {COUNTERS[action]: F(COUNTERS[action]) + done, "skipped": F("skipped") + len(items) - done}
-        Run.objects.filter(pk=run.pk).update(lease_until=Now() + LEASE, **counts)
-        run.refresh_from_db(fields=list(counts))
+def _carry_out(run: Run, items: Sequence[PlannedItem], action: str, *, changed: frozenset[UUID] = frozenset()) -> None:
+    """Do to the messages of `items` what was decided, and count what was done and what is no longer to be.
+
+    Messages on their way to cold storage that were `changed` there stay: the file is written again without them.
+    """
+    meant = [item for item in items if item.message_id not in changed]
+    written = cold.write(run, _still_meant(run, meant), batch=items[0].pk) if action == Action.COLD else None
+    try:
+        with tenant_scope(run.tenant):
+            _count(run, items, action, done=_apply(run, action, _still_meant(run, meant), written))
+    except cold.ChangedMeanwhile as error:
+        cold.discard(error.written)
+        _carry_out(run, items, action, changed=changed | error.messages)
+
+
+def _apply(run: Run, action: str, messages: MessageQuerySet, written: cold.Written | None) -> int:
+    match action:
+        case Action.ARCHIVE:
+            return editing.archive(messages, at=run.planned_for)
+        case Action.DELETE:
+            return editing.delete(messages)
+    return cold.release(written, messages) if written else 0
+
+
+def _count(run: Run, items: Sequence[PlannedItem], action: str, *, done: int) -> None:
+    run.items.filter(pk__in=[item.pk for item in items]).update(done_at=Now())
+    counts = {COUNTERS[action]: F(COUNTERS[action]) + done, "skipped": F("skipped") + len(items) - done}
+    Run.objects.filter(pk=run.pk).update(lease_until=Now() + LEASE, **counts)
+    run.refresh_from_db(fields=list(counts))
 
 
 def _still_meant(run: Run, items: Sequence[PlannedItem]) -> MessageQuerySet:
@@ -153,3 +170,14 @@ def _close(run: Run, status: Run.Status, *, error: str = "") -> bool:
     counts = {name: getattr(run, name) for name in (*COUNTERS.values(), "skipped")}
     audit.record(f"retention.{status}", run, tenant=run.tenant, **counts)
     return True
+
+
+def forget_plans() -> int:
+    """Delete items that nothing asks for any more; return how many.
+
+    Those of dry runs and of what was deleted or moved go KEEP_ITEMS after their run; what was archived by a run can be
+    restored by it for as long as it is there.
+    """
+    with across_tenants():
+        over = PlannedItem.objects.filter(run__finished_at__lt=timezone.now() - KEEP_ITEMS)
+        return over.exclude(run__dry_run=False, action=Action.ARCHIVE).delete()[0]

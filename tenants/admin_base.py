@@ -1,4 +1,4 @@
-"""What the pages of the admin share: no COUNT over a large table, and a question before an action."""
+"""What the pages of the admin share: the audit trail, no COUNT over a large table, a question before an action."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta
@@ -21,17 +21,23 @@ from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
+    FieldTextFilter,
     RangeDateFilter,
 )
 from unfold.utils import parse_date_str
 from unfold.views import ChangeList
 
+from tenants import audit
+from tenants.models import Tenant
+
 __all__ = [
+    "Audited",
     "AutocompleteSelectFilter",
     "CappedPaginator",
     "ChoicesDropdownFilter",
     "DayRangeFilter",
     "DropdownFilter",
+    "FieldTextFilter",
     "Page",
     "ReadOnlyInline",
     "ask_first",
@@ -71,7 +77,34 @@ class CappedChangeList(ChangeList):  # type: ignore[misc]
             self.full_result_count = self.result_count
 
 
-class Page(ModelAdmin):  # type: ignore[misc]
+class Audited(ModelAdmin):  # type: ignore[misc]
+    """What operators change here stands in the audit trail too: which fields, never what they held."""
+
+    def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        audit.record("admin.added", obj, tenant=_tenant_of(obj))
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        audit.record("admin.changed", obj, tenant=_tenant_of(obj), fields=_changed_fields(message))
+        return super().log_change(request, obj, message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:
+        for row in queryset:
+            audit.record("admin.deleted", row, tenant=_tenant_of(row))
+        return super().log_deletions(request, queryset)
+
+
+def _tenant_of(row: Model) -> Tenant | None:
+    return row if isinstance(row, Tenant) else getattr(row, "tenant", None)
+
+
+def _changed_fields(message: Any) -> list[str]:
+    """Of Django's log message: a list of what changed, or a sentence, which names no field."""
+    parts = [] if isinstance(message, str) else message
+    return [str(name) for part in parts for name in part.get("changed", {}).get("fields", [])]
+
+
+class Page(Audited):
     """A model's pages, quick at a million rows. Ids are version 7: descending by id is newest first, by an index."""
 
     paginator = CappedPaginator

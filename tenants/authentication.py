@@ -11,7 +11,7 @@ from django.utils import timezone
 from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
-from tenants import audit, keys
+from tenants import audit, founding, keys
 from tenants.addresses import client_address
 from tenants.isolation import tenant_scope
 from tenants.models import ApiKey, Scope, Tenant
@@ -51,7 +51,7 @@ class Caller:
             return self.tenant
         slug = slug or DEFAULT_TENANT
         if create and settings.MEMORY_AUTO_CREATE_TENANTS:
-            return Tenant.objects.get_or_create(slug=slug)[0]
+            return founding.found_or_known(slug)
         try:
             return Tenant.objects.get(slug=slug)
         except Tenant.DoesNotExist:
@@ -63,9 +63,9 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
 
     def authenticate(self, request: Request) -> tuple[Caller, None] | None:
         key = _given_key(request)
-        if key is None:
-            return None if settings.MEMORY_REQUIRE_API_KEY else (Caller(kind="open"), None)
-        caller, name = _recognised(key)
+        if key is None and settings.MEMORY_REQUIRE_API_KEY:
+            return None
+        caller, name = _recognised(key) if key else (Caller(kind="open"), "no key")
         audit.act_as(audit.ActorKind.KEY, name, address=client_address(request))
         return caller, None
 
@@ -84,11 +84,7 @@ def _recognised(key: str) -> tuple[Caller, str]:
     if keys.is_one_of(key, settings.MEMORY_API_KEYS):
         return Caller(kind="deployment"), "MEMORY_API_KEYS"
     row = _row_of(key)
-    kind: Literal["deployment", "tenant", "user"] = (
-        "user" if row.end_user_id else "tenant" if row.tenant_id else "deployment"
-    )
-    caller = Caller(kind, row.tenant, row.end_user_id, row.pk, frozenset(row.scopes))
-    return caller, str(row)
+    return Caller(row.kind, row.tenant, row.end_user_id, row.pk, frozenset(row.scopes)), str(row)
 
 
 def _row_of(key: str) -> ApiKey:

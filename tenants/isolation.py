@@ -81,7 +81,7 @@ def _entered(scope: Scope) -> Iterator[None]:
             yield
         finally:
             _kept()["memory_scope"] = outer
-        if nested:  # else the commit resets it
+        if nested and not connection.needs_rollback:  # else the end of the transaction, or of its savepoint, resets it
             _set(outer)
 
 

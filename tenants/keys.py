@@ -42,7 +42,7 @@ def issue(
         name=name,
         prefix=key[: len(prefix) + SHOWN],
         digest=digest(key),
-        scopes=list(scopes or ordinary_scopes()),
+        scopes=list(dict.fromkeys(scopes or ordinary_scopes())),
         expires_at=expires_at,
     )
     audit.record("api_key.issued", row, tenant=tenant, prefix=row.prefix, name=name, scopes=row.scopes)

@@ -1,14 +1,15 @@
 """Who is asking: tenants, their end users and keys, the answers kept for repeated requests, and the audit trail."""
 
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import Self
+from datetime import datetime, timedelta
+from typing import Literal, Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from tenants import rates
 from tenants.ids import as_uuid, new_id
@@ -86,15 +87,44 @@ class Scope(models.TextChoices):
     ADMIN = "admin"
 
 
+USER_KEY_IS_NO_ADMIN = "A key of an end user cannot have the scope `admin`; leave it out."
+
+
 def ordinary_scopes() -> list[str]:
     """What an application needs: to store and to find."""
     return [Scope.READ, Scope.WRITE]
 
 
+KEY_KINDS = ("deployment", "tenant", "user")
+
+
+class KeyState(models.TextChoices):
+    USABLE = "usable"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
+    def for_tenant(self, tenant: Tenant) -> Self:
+        """Keys of `tenant` and of its end users."""
+        return self.filter(tenant=tenant)
+
+    def of_user(self, tenant: Tenant, user_id: str) -> Self:
+        """Keys of the end user with this id, ours or the client's; none when there is no such user."""
+        return self.filter(end_user__in=EndUser.objects.known_as(tenant, [user_id]))
+
     def usable(self) -> Self:
         unexpired = models.Q(expires_at=None) | models.Q(expires_at__gt=Now())
         return self.filter(unexpired, revoked_at=None)
+
+    def in_state(self, state: str) -> Self:
+        match KeyState(state):
+            case KeyState.USABLE:
+                return self.usable()
+            case KeyState.EXPIRED:
+                return self.filter(revoked_at=None, expires_at__lte=Now())
+            case KeyState.REVOKED:
+                return self.exclude(revoked_at=None)
 
 
 class ApiKey(models.Model):
@@ -152,6 +182,27 @@ class ApiKey(models.Model):
     def __str__(self) -> str:
         return f"{self.prefix}… ({self.name})"
 
+    def clean(self) -> None:
+        """What the constraints would refuse, in words."""
+        if self.end_user is None:
+            return
+        if self.end_user.tenant_id != self.tenant_id:
+            raise ValidationError({"end_user": "This end user is not of this tenant; choose one that is."})
+        if Scope.ADMIN in self.scopes:
+            raise ValidationError({"scopes": USER_KEY_IS_NO_ADMIN})
+
+    @property
+    def kind(self) -> Literal["deployment", "tenant", "user"]:
+        if self.end_user_id:
+            return "user"
+        return "tenant" if self.tenant_id else "deployment"
+
+    @property
+    def state(self) -> KeyState:
+        if self.revoked_at:
+            return KeyState.REVOKED
+        return KeyState.EXPIRED if self.expires_at and self.expires_at <= timezone.now() else KeyState.USABLE
+
 
 class IdempotencyKey(models.Model):
     """The first answer to a POST that carried an `Idempotency-Key`, for repeats of it."""
@@ -180,8 +231,25 @@ class IdempotencyKey(models.Model):
 
 
 class AuditEventQuerySet(models.QuerySet["AuditEvent"]):
-    def for_tenant(self, tenant: Tenant) -> Self:
-        return self.filter(tenant=tenant)
+    def matching(
+        self,
+        tenant: Tenant,
+        *,
+        action: str | None = None,
+        actor: str | None = None,
+        object_id: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Self:
+        """What was done in the tenant and meets every filter given, times inclusive."""
+        wanted = {
+            "action": action,
+            "actor": actor,
+            "object_id": object_id,
+            "created_at__gte": since,
+            "created_at__lte": until,
+        }
+        return self.filter(tenant=tenant, **{name: value for name, value in wanted.items() if value is not None})
 
 
 class AuditEvent(models.Model):

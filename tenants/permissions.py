@@ -20,13 +20,14 @@ class InsufficientScope(exceptions.PermissionDenied):
 class HasScope(BasePermission):
     """A recognised key (or anyone, where the API is open) with the scope of the call: `read` to look, else `write`.
 
-    A view says otherwise for an action of its own by `scopes = {"action": Scope.…}`.
+    A view says otherwise by `required_scope = Scope.…`, and for an action of its own by `scopes = {"action": Scope.…}`.
     """
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
         if not isinstance(request.user, Caller):
             return False
-        ordinary = Scope.READ if request.method in SAFE_METHODS else Scope.WRITE
+        by_method = Scope.READ if request.method in SAFE_METHODS else Scope.WRITE
+        ordinary = getattr(view, "required_scope", by_method)
         needed: str = getattr(view, "scopes", {}).get(getattr(view, "action", None), ordinary)
         if needed not in request.user.scopes:
             raise InsufficientScope(f"This key lacks the scope `{needed}`; use one that has it.")

@@ -1,4 +1,4 @@
-"""How often a client may ask: by address, then by tenant. Counted in Redis, for all processes together."""
+"""How often a client may ask: by address, tenant and user key. Counted in Redis, for all processes together."""
 
 import threading
 import time
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import structlog
 from django.conf import settings
+from django.http import HttpRequest
 from django_ratelimit.core import get_usage
 from redis.exceptions import RedisError
 from rest_framework import exceptions, status
@@ -71,7 +72,7 @@ class Counter:
         self._is_down = False
         self._ask_again_at = 0.0
 
-    def count(self, request: Request, limit: Limit) -> Usage | None:
+    def count(self, request: HttpRequest, limit: Limit) -> Usage | None:
         """The usage with this request counted; None if it could not be counted and may pass all the same.
 
         Raises RateLimitsUnavailable if it may not (MEMORY_RATE_LIMIT_FAIL_OPEN).
@@ -120,7 +121,10 @@ def by_tenant(tenant: Tenant) -> Limit:
 
 def by_key(caller: "Caller") -> list[Limit]:
     """The limits that a key alone says: a deployment key's tenant is known only when the request was read."""
-    return [by_tenant(caller.tenant)] if caller.tenant else []
+    limits = [by_tenant(caller.tenant)] if caller.tenant else []
+    if caller.kind == "user":
+        limits.append(Limit("user_key", str(caller.key_id), settings.MEMORY_USER_KEY_RATE_LIMIT))
+    return limits
 
 
 class KeyThrottle(BaseThrottle):

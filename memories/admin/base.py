@@ -39,7 +39,7 @@ class StoredPage(Page):
 
     @admin.action(description="Delete selected %(verbose_name_plural)s", permissions=["delete"])
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        chosen = self.model.objects.filter(pk__in=queryset.values("pk"))
+        chosen = self.model.objects.filter(pk__in=queryset.values("pk")).select_related("tenant")
         if chosen[DELETED_AT_ONCE:].exists():
             self.message_user(request, f"Delete at most {DELETED_AT_ONCE} at once: narrow the list.", messages.ERROR)
             return None
@@ -60,6 +60,6 @@ class StoredPage(Page):
         return super().log_deletions(request, [self._for_log(one) for one in queryset])
 
     def _for_log(self, row: Model) -> Model:
-        """The log outlives its rows: it keeps an id and `log_fields`, never what people said."""
-        kept: Model = self.model(pk=row.pk, **{name: getattr(row, name) for name in self.log_fields})
+        """The log outlives its rows: it keeps an id, the tenant and `log_fields`, never what people said."""
+        kept: Model = self.model(pk=row.pk, **{name: getattr(row, name) for name in ("tenant", *self.log_fields)})
         return kept

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from memories import editing
 from memories.api import serializers as shapes
 from memories.importance import Formula, importance_sql
+from memories.ingest import Taken
 from memories.models import Conversation, Message, Role
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
@@ -65,7 +66,9 @@ class ConversationViewSet(TenantViewSet):
                     tenant=tenant, external_id=given["conversation_id"], end_user_id=begun_with, **own
                 )
         except IntegrityError:
-            raise ConversationExists from None
+            if Conversation.objects.for_tenant(tenant).filter(external_id=given["conversation_id"]).exists():
+                raise ConversationExists from None
+            raise Taken("conversation_id", given["conversation_id"]) from None
         conversation = one(tenant, given["conversation_id"])
         return Response(shapes.ConversationSerializer(conversation).data, status=status.HTTP_201_CREATED)
 

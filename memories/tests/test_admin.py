@@ -16,6 +16,7 @@ from memories.models import Conversation, EmbeddingWindow, Message, MessageEmbed
 from memories.providers import embedding_provider
 from memories.tasks import WAKE_FLAG
 from memories.tests.factories import ConversationFactory, MessageFactory
+from tenants.models import AuditEvent
 from tenants.tests.admin_pages import listed, queries
 from tenants.tests.factories import EndUserFactory, TenantFactory
 
@@ -384,3 +385,11 @@ def test_tenants_are_offered_by_what_is_typed(admin_client):
     field = {"app_label": "memories", "model_name": "message", "field_name": "tenant", "term": "sho"}
     results = admin_client.get(reverse("admin:autocomplete"), field).json()["results"]
     assert [one["text"] for one in results] == ["shop"]
+
+
+def test_a_deletion_is_in_the_audit_trail_without_the_text(admin_client):
+    message = MessageFactory.create(content="a secret")
+    act(admin_client, MESSAGES, "delete_selected", message, confirmed="yes")
+    event = AuditEvent.objects.get(action="admin.deleted")
+    assert (event.tenant, event.object_type, event.object_id) == (message.tenant, "message", str(message.pk))
+    assert event.detail == {}

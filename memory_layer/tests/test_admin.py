@@ -8,6 +8,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from unfold.admin import ModelAdmin
 
 from memory_layer.admin import SIDEBAR
+from tenants.models import AuditEvent
 
 PAGES = [page for pages in SIDEBAR.values() for page in pages]
 TASKS = reverse("admin:django_celery_beat_periodictask_changelist")
@@ -73,3 +74,39 @@ def test_an_operator_is_added(admin_client):
     password = {"password1": "correct horse 9", "password2": "correct horse 9", "usable_password": "true"}
     admin_client.post(address("auth.user", "add"), {"username": "eve"} | password)
     assert User.objects.get(username="eve").check_password("correct horse 9")
+
+
+# --- The audit trail --------------------------------------------------------------------------------------------------
+
+
+def noted(action):
+    return AuditEvent.objects.filter(action=action).values_list("actor", "object_type", "object_id", "detail")
+
+
+def test_a_new_operator_is_in_the_trail_and_no_password(admin_client):
+    password = {"password1": "correct horse 9", "password2": "correct horse 9", "usable_password": "true"}
+    admin_client.post(address("auth.user", "add"), {"username": "eve"} | password)
+    eve = User.objects.get(username="eve")
+    assert list(noted("admin.added")) == [("admin", "user", str(eve.pk), {})]
+
+
+def test_a_changed_password_is_in_the_trail_as_a_field(admin_client, admin_user):
+    page = reverse("admin:auth_user_password_change", args=[admin_user.pk])
+    admin_client.post(page, {"password1": "correct horse 9", "password2": "correct horse 9"})
+    assert list(noted("admin.changed")) == [("admin", "user", str(admin_user.pk), {"fields": ["password"]})]
+
+
+@pytest.mark.parametrize("action", ["enable_tasks", "disable_tasks", "toggle_tasks"])
+def test_an_action_on_schedules_is_in_the_trail(admin_client, hourly, action):
+    admin_client.post(TASKS, {"action": action, "_selected_action": hourly.pk})
+    assert list(noted(f"admin.{action}")) == [("admin", "periodictask", str(hourly.pk), {})]
+
+
+@pytest.mark.parametrize("page", ["periodictask", "intervalschedule"])
+def test_a_deleted_schedule_is_in_the_trail(admin_client, hourly, page):
+    row = hourly if page == "periodictask" else hourly.interval
+    label = f"django_celery_beat.{page}"
+    admin_client.post(
+        address(label, "changelist"), {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
+    )
+    assert list(noted("admin.deleted")) == [("admin", page, str(row.pk), {})]

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import PosixPath
 
 import pytest
 from django.conf import settings
@@ -45,6 +46,7 @@ def test_every_bad_value_is_reported_at_once():
         "MEMORY_TENANT_RATE_LIMIT": "often", "MEMORY_REQUEST_MAX_BYTES": "12", "MEMORY_IMPORTANCE_WEIGHTS": "luck:1",
         "MEMORY_RANKING_WEIGHTS": "semantic:-1", "MEMORY_RETENTION_IMPORTANCE_THRESHOLD": "2",
         "MEMORY_READ_REPLICA_URLS": "postgresql://a/b,ftp://c/d", "MEMORY_CACHE_SEARCH_TTL_SECONDS": "-1",
+        "MEMORY_COLD_STORAGE_BACKEND": "nowhere.Storage", "MEMORY_COLD_STORAGE_OPTIONS": "[]",
     }  # fmt: skip
     done = load(**bad)
     report = done.stderr.rsplit("ImproperlyConfigured: ", 1)[1]
@@ -107,6 +109,17 @@ def test_a_production_without_redis_is_possible_where_that_is_said():
     assert (done.stdout, done.returncode) == ("None\n", 0), done.stderr
 
 
+def test_cold_files_lie_in_the_data_directory_unless_another_storage_is_set():
+    cold = "STORAGES['cold']"
+    own = load(cold, MEMORY_DATA_DIR="/somewhere")
+    assert own.stdout.strip() == str(
+        {"BACKEND": environment.COLD_STORAGE, "OPTIONS": {"location": PosixPath("/somewhere/cold")}}
+    ), own.stderr
+    other = "django.core.files.storage.InMemoryStorage"
+    set_to = {"MEMORY_COLD_STORAGE_BACKEND": other, "MEMORY_COLD_STORAGE_OPTIONS": '{"base_url": "/x"}'}
+    assert load(cold, **set_to).stdout.strip() == str({"BACKEND": other, "OPTIONS": {"base_url": "/x"}})
+
+
 def test_nothing_is_needed_locally():
     done = load("MEMORY_ENVIRONMENT", "MEMORY_PORT", "MEMORY_TENANT_RATE_LIMIT", "MEMORY_REQUIRE_API_KEY")
     assert (done.stdout.split(), done.returncode) == (["local", "8000", "120/m", "True"], 0), done.stderr
@@ -149,6 +162,28 @@ def test_weights_left_out_keep_their_default():
 def test_bad_weights(value):
     with pytest.raises(EnvError, match="name:number pairs"):
         environment.weights(value, defaults={"a": 0.5, "b": 0.5})
+
+
+@pytest.mark.parametrize(
+    "value", ["Storage", "nowhere.Storage", "retention.nowhere.Storage", "retention.storage.", "..", ""]
+)
+def test_classes_that_are_not_there(value):
+    with pytest.raises(EnvError, match="an installed package"):
+        environment.installed_class(value)
+
+
+def test_a_class_that_is_there():
+    assert environment.installed_class(environment.COLD_STORAGE) == "retention.storage.PrivateFileSystemStorage"
+
+
+def test_json_objects():
+    assert environment.json_object('{"a": [1]}') == {"a": [1]}
+
+
+@pytest.mark.parametrize("value", ["[]", "1", "null", "{", "a:1"])
+def test_what_is_no_json_object(value):
+    with pytest.raises(EnvError, match="JSON object"):
+        environment.json_object(value)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg"])

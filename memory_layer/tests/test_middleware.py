@@ -1,4 +1,4 @@
-"""What every request goes through: its id, its size, JSON errors."""
+"""What every request goes through: its id, its size, JSON errors, a limit of logins."""
 
 import json
 import uuid
@@ -9,6 +9,7 @@ from django.http import HttpResponse, HttpResponseNotFound, HttpResponseServerEr
 from django.test import Client, RequestFactory
 
 from memory_layer.middleware import JsonErrorMiddleware, RequestSizeMiddleware
+from tenants.rate_limits import counter
 
 
 def refused(response) -> tuple[int, str]:
@@ -135,3 +136,34 @@ def test_a_suspicious_request_is_refused_in_json_under_v1_only():
 def test_debug_mode_shows_no_html_under_v1(settings):
     settings.DEBUG = True
     assert refused(Client().get("/v1/nope")) == (404, "not_found")
+
+
+# --- Attempts to log in -------------------------------------------------------------------------------------------
+
+
+def attempts(client, count: int, **headers: str) -> list[int]:
+    wrong = {"username": "admin", "password": "wrong"}
+    return [client.post("/admin/login/", wrong, headers=headers).status_code for _ in range(count)]
+
+
+@pytest.mark.django_db
+def test_passwords_cannot_be_guessed_for_long(client, settings) -> None:
+    settings.MEMORY_LOGIN_RATE_LIMIT = "2/m"
+    assert attempts(client, 3) == [200, 200, 429]
+    assert int(client.post("/admin/login/", {})["Retry-After"]) > 0
+    assert client.get("/admin/login/").status_code == 200
+
+
+@pytest.mark.django_db
+def test_attempts_are_counted_by_address(client, settings) -> None:
+    settings.MEMORY_LOGIN_RATE_LIMIT, settings.MEMORY_TRUSTED_PROXY_HOPS = "1/m", 1
+    seen = [attempts(client, 1, **{"X-Forwarded-For": one})[0] for one in ("192.0.2.1", "192.0.2.1", "192.0.2.2")]
+    assert seen == [200, 429, 200]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("is_open", "status"), [(True, 200), (False, 503)])
+def test_without_redis_attempts_pass_or_not_as_the_settings_say(client, settings, monkeypatch, is_open, status) -> None:
+    settings.MEMORY_LOGIN_RATE_LIMIT, settings.MEMORY_RATE_LIMIT_FAIL_OPEN = "1/m", is_open
+    monkeypatch.setattr(counter, "_may_ask", lambda: False)
+    assert attempts(client, 2) == [status, status]

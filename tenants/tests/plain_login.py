@@ -40,6 +40,7 @@ def _become(scope: isolation.Scope, *, local: bool) -> None:
     else:
         with connection.cursor() as cursor:
             cursor.execute(f"SET ROLE {scope.role}")
+        isolation._kept()["memory_scope"] = scope  # what a scope inside a transaction leads back to
 
 
 class PlainClient(APIClient):

@@ -1,5 +1,6 @@
 """Tenants and keys as an operator sees them."""
 
+import html
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -10,12 +11,13 @@ from django.utils import timezone
 
 from tenants import keys
 from tenants.admin_base import CappedPaginator
-from tenants.models import ApiKey, Tenant
+from tenants.models import USER_KEY_IS_NO_ADMIN, ApiKey, EndUser, Tenant
 from tenants.tests.admin_pages import listed, queries
-from tenants.tests.factories import TenantFactory
+from tenants.tests.factories import EndUserFactory, TenantFactory
 
 TENANTS = reverse("admin:tenants_tenant_changelist")
 KEYS = reverse("admin:tenants_apikey_changelist")
+END_USERS = reverse("admin:tenants_enduser_changelist")
 ADD_KEY = reverse("admin:tenants_apikey_add")
 
 
@@ -24,13 +26,16 @@ def change(row):
 
 
 def issue(client, tenant, **fields):
-    return client.post(
-        ADD_KEY, {"tenant": tenant.pk, "name": "phone app", "scopes": ["read", "write"]} | fields, follow=True
-    )
+    asked = {"kind": "tenant", "tenant": tenant.pk, "name": "phone app", "scopes": ["read", "write"]}
+    return client.post(ADD_KEY, asked | fields, follow=True)
 
 
 def shown_key(response):
-    return re.findall(r"mlk_[\w-]{43}", response.content.decode())[0]
+    return re.findall(r"(?:mlk|memori)_[\w-]{43}", response.content.decode())[0]
+
+
+def complaints(response):
+    return response.context["adminform"].form.errors
 
 
 def test_a_strange_visitor_is_sent_to_the_login(client, db):
@@ -82,9 +87,101 @@ def test_a_key_is_not_in_the_log_of_changes(admin_client, tenant):
     assert key not in f"{entry.object_repr} {entry.change_message}"
 
 
-def test_a_key_without_a_tenant_is_not_issued(admin_client):
-    admin_client.post(ADD_KEY, {"name": "phone app"})
+def test_a_tenants_key_without_a_tenant_is_not_issued(admin_client):
+    response = admin_client.post(ADD_KEY, {"kind": "tenant", "name": "phone app", "scopes": ["read"]})
+    assert complaints(response) == {"tenant": ["A key of this kind has one; choose it."]}
     assert not ApiKey.objects.exists()
+
+
+def test_a_key_of_the_deployment_is_asked_for_as_such(admin_client, api):
+    response = admin_client.post(ADD_KEY, {"kind": "deployment", "name": "ops", "scopes": ["read"]}, follow=True)
+    assert ApiKey.objects.get(name="ops").kind == "deployment"
+    TenantFactory.create(slug="any")
+    api.credentials(HTTP_X_API_KEY=shown_key(response))
+    assert api.get("/v1/messages?tenant_id=any").status_code == 200
+
+
+def test_a_key_of_the_deployment_has_no_tenant(admin_client, tenant):
+    assert "tenant" in complaints(issue(admin_client, tenant, kind="deployment"))
+    assert not ApiKey.objects.exists()
+
+
+def test_a_key_of_an_end_user_is_issued(admin_client, tenant):
+    user = EndUserFactory.create(tenant=tenant)
+    key = shown_key(issue(admin_client, tenant, kind="user", end_user=user.pk))
+    row = ApiKey.objects.get(digest=keys.digest(key))
+    assert (key[:7], row.end_user, row.tenant) == ("memori_", user, tenant)
+
+
+def test_an_end_users_key_needs_an_end_user(admin_client, tenant):
+    assert "end_user" in complaints(issue(admin_client, tenant, kind="user"))
+
+
+def test_an_end_user_of_another_tenant_is_refused_in_words(admin_client, tenant):
+    response = issue(admin_client, tenant, kind="user", end_user=EndUserFactory.create().pk)
+    assert complaints(response) == {"end_user": ["This end user is not of this tenant; choose one that is."]}
+
+
+def test_an_end_users_key_is_no_admin_in_words(admin_client, tenant):
+    user = EndUserFactory.create(tenant=tenant)
+    response = issue(admin_client, tenant, kind="user", end_user=user.pk, scopes=["admin"])
+    assert complaints(response) == {"scopes": [USER_KEY_IS_NO_ADMIN]}
+    assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["tenant", "deployment"])
+def test_another_key_has_no_end_user(admin_client, tenant, kind):
+    user = EndUserFactory.create(tenant=tenant)
+    assert "end_user" in complaints(issue(admin_client, tenant, kind=kind, end_user=user.pk))
+
+
+def test_a_key_shows_whose_it_is(admin_client, tenant):
+    row, _ = keys.issue(tenant, name="phone app", end_user=EndUserFactory.create(tenant=tenant, external_id="maya"))
+    for address in (KEYS, change(row)):
+        assert "maya" in admin_client.get(address).content.decode()
+
+
+# --- End users ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("term", ["may", "maya", "{id}"])
+def test_an_end_user_is_found_by_either_id(admin_client, tenant, term):
+    maya = EndUserFactory.create(tenant=tenant, external_id="maya")
+    EndUserFactory.create(tenant=tenant, external_id="ann-maya")
+    assert listed(admin_client, END_USERS, q=term.format(id=maya.pk)) == [maya]
+
+
+def test_the_form_of_a_key_offers_end_users(admin_client, tenant):
+    maya = EndUserFactory.create(tenant=tenant, external_id="maya")
+    asked = {"app_label": "tenants", "model_name": "apikey", "field_name": "end_user", "term": "may"}
+    offered = admin_client.get(reverse("admin:autocomplete"), asked).json()["results"]
+    assert offered == [{"id": str(maya.pk), "text": "maya"}]
+
+
+def test_an_end_user_is_only_looked_at(admin_client, tenant):
+    user = EndUserFactory.create(tenant=tenant, external_id="maya")
+    admin_client.post(change(user), {"external_id": "eve", "metadata": "{}"})
+    assert EndUser.objects.get().external_id == "maya"
+    assert admin_client.get(reverse("admin:tenants_enduser_add")).status_code == 403
+    assert admin_client.post(reverse("admin:tenants_enduser_delete", args=[user.pk])).status_code == 403
+
+
+def test_an_end_users_page_leads_to_a_key_for_them(admin_client, tenant):
+    user = EndUserFactory.create(tenant=tenant, external_id="maya")
+    address = re.findall(r'href="(/admin/tenants/apikey/add/[^"]+)"', admin_client.get(change(user)).content.decode())
+    form = admin_client.get(html.unescape(address[0])).context["adminform"].form
+    assert [form.initial[name] for name in ("kind", "tenant", "end_user")] == ["user", str(tenant.pk), str(user.pk)]
+
+
+@pytest.mark.parametrize("listing", ["tenants_apikey", "memories_conversation", "memories_message"])
+def test_the_lists_of_an_end_user_open(admin_client, tenant, listing):
+    user = EndUserFactory.create(tenant=tenant)
+    address = f"/admin/{listing.replace('_', '/')}/?end_user__id__exact={user.pk}"
+    assert address in admin_client.get(END_USERS).content.decode()
+    assert admin_client.get(address).status_code == 200
+
+
+# --- What was issued ------------------------------------------------------------------------------------------------
 
 
 def test_a_key_gets_its_expiry(admin_client, tenant):
@@ -173,11 +270,12 @@ def test_keys_are_listed_by_tenant(admin_client, tenant):
     assert [row.name for row in listed(admin_client, KEYS, tenant__id__exact=tenant.pk)] == ["mine"]
 
 
-@pytest.mark.parametrize("address", [KEYS, TENANTS])
+@pytest.mark.parametrize("address", [KEYS, TENANTS, END_USERS])
 def test_thirty_rows_take_as_many_queries_as_three(admin_client, address):
     def issue_keys(count):
         for _ in range(count):
-            keys.issue(TenantFactory.create(), name="phone app")
+            user = EndUserFactory.create()
+            keys.issue(user.tenant, name="phone app", end_user=user)
 
     issue_keys(3)
     few = queries(admin_client, address)

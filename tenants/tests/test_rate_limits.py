@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from tenants import keys, rate_limits
 from tenants.models import Tenant
-from tenants.tests.factories import TenantFactory
+from tenants.tests.factories import EndUserFactory, TenantFactory
 
 MESSAGES = "/v1/messages"
 NEW = {"conversation_id": "talk", "role": "user", "content": "Hello"}
@@ -39,8 +39,9 @@ def now(monkeypatch):
 def limits(settings, now):
     """Switches limits on: `limits(tenant="3/m")`."""
 
-    def switch_on(*, address=None, tenant=None):
+    def switch_on(*, address=None, tenant=None, user_key=None):
         settings.MEMORY_GLOBAL_RATE_LIMIT, settings.MEMORY_TENANT_RATE_LIMIT = address, tenant
+        settings.MEMORY_USER_KEY_RATE_LIMIT = user_key
 
     return switch_on
 
@@ -52,8 +53,8 @@ def gone(settings, monkeypatch):
     monkeypatch.setattr(rate_limits, "counter", rate_limits.Counter())
 
 
-def client_of(tenant):
-    return APIClient(headers={"X-API-Key": keys.issue(tenant, name="test")[1]})
+def client_of(tenant, **options):
+    return APIClient(headers={"X-API-Key": keys.issue(tenant, name="test", **options)[1]})
 
 
 def statuses(client, count, path=MESSAGES, **options):
@@ -100,6 +101,34 @@ def test_after_the_seconds_of_retry_after_and_not_before(api, limits, now, rate)
     assert statuses(api, 1) == [429]
     now.tick(1)
     assert statuses(api, 2) == [200, 429]
+
+
+def test_two_keys_of_a_user_do_not_share(limits):
+    limits(user_key="1/m")
+    user = EndUserFactory.create()
+    for _ in range(2):
+        assert statuses(client_of(user.tenant, end_user=user), 2) == [200, 429]
+
+
+def test_other_keys_are_not_limited_as_a_users_are(api, operator_api, tenant, limits):
+    limits(user_key="1/m")
+    assert statuses(api, 3) == [200] * 3
+    assert statuses(operator_api, 3, path=f"{MESSAGES}?tenant_id={tenant.slug}") == [200] * 3
+
+
+def test_a_users_calls_count_for_the_tenant_too(api, tenant, limits):
+    limits(tenant="3/m", user_key="2/m")
+    ann, bob = (client_of(tenant, end_user=EndUserFactory.create(tenant=tenant)) for _ in range(2))
+    assert statuses(ann, 1) + statuses(bob, 1) + statuses(api, 2) == [200, 200, 200, 429]
+
+
+@pytest.mark.parametrize(
+    ("rates", "limit"), [(("9/m", "8/m", "7/m"), 7), (("9/m", "7/m", "8/m"), 7), (("7/m", "8/m", "9/m"), 7)]
+)
+def test_a_user_is_told_the_tightest_of_three(tenant, limits, rates, limit):
+    limits(address=rates[0], tenant=rates[1], user_key=rates[2])
+    client = client_of(tenant, end_user=EndUserFactory.create(tenant=tenant))
+    assert told(client.get(MESSAGES))[:2] == [limit, limit - 1]
 
 
 def test_two_tenants_do_not_share(api, limits):

@@ -22,6 +22,7 @@ from memories.imports import Record, Source, UnreadableFile
 from memories.ingest import NewMessage
 from memories.management.import_report import Meter, Tally, print_result
 from memories.models import Message
+from tenants import founding
 from tenants.authentication import DEFAULT_TENANT
 from tenants.isolation import tenant_scope
 from tenants.models import SLUG_PATTERN, Tenant
@@ -158,7 +159,7 @@ def _tenant(slug: str, *, create: bool) -> Tenant | None:
     tenant = Tenant.objects.filter(slug=slug).first()
     if tenant is None and not settings.MEMORY_AUTO_CREATE_TENANTS:
         raise CommandError(f'There is no tenant "{slug}", and MEMORY_AUTO_CREATE_TENANTS is off.')
-    return Tenant.objects.get_or_create(slug=slug)[0] if create else tenant
+    return founding.found_or_known(slug) if create else tenant
 
 
 def _not_standing(tenant: Tenant | None, messages: Sequence[NewMessage]) -> list[NewMessage]:

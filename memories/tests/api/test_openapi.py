@@ -13,7 +13,8 @@ from memories.tests.api.calls import MESSAGE_FIELDS
 
 OPEN = {"/v1/admin/health", "/v1/admin/readiness"}
 METHODS = {"get", "post", "put", "patch", "delete"}
-EXAMPLES = {"{message_id}": "00000000-0000-7000-8000-000000000000", "{conversation_id}": "talk"}
+ID = "00000000-0000-7000-8000-000000000000"
+EXAMPLES = {"{conversation_id}": "talk"} | {f"{{{kind}_id}}": ID for kind in ("message", "key", "hold", "rule", "run")}
 
 
 def document() -> dict[str, Any]:

@@ -13,6 +13,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from memories.tests.factories import MessageFactory
 from tenants import keys
+from tenants.models import Scope
 
 pytestmark = pytest.mark.django_db
 PROJECT = ProjectConfig(checks=ChecksConfig(), generation=GenerationConfig(deterministic=True))
@@ -33,7 +34,7 @@ def key(tenant):
     signals = (request_started, request_finished)
     for signal in signals:
         signal.disconnect(close_old_connections)
-    yield keys.issue(tenant, name="schemathesis")[1]
+    yield keys.issue(tenant, name="schemathesis", scopes=Scope.values)[1]
     for signal in signals:
         signal.connect(close_old_connections)
 

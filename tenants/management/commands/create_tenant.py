@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
-from tenants import keys
+from tenants import founding, keys
 from tenants.models import Tenant
 
 
@@ -20,8 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         tenant = Tenant(slug=options["slug"], name=options["name"])
         try:
-            tenant.full_clean()
+            founding.found(tenant)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        tenant.save()
         self.stdout.write(keys.issue(tenant, name="first key")[1])

@@ -13,7 +13,7 @@ class Command(BaseCommand):
     help = "Revoke an API key, by the prefix it is known by."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("prefix", help="as the admin shows it, mlk_…")
+        parser.add_argument("prefix", help="as the admin shows it, mlk_… or memori_…")
         parser.add_argument("--tenant", help="slug, where tenants have keys of the same prefix")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -1,0 +1,151 @@
+"""A row of every model that holds rows of tenants, for tests that walk over all of them."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from django.apps import apps
+from django.db import connection, models
+from psycopg.sql import SQL, Identifier
+
+from memories import ingest
+from memories.models import Conversation, EmbeddingWindow, Hold, Message, MessageEmbedding
+from memories.tests.factories import ConversationFactory, MessageFactory
+from memories.tests.helpers import embed_all
+from memory_layer.tests.cross_tenant_cases import Ids
+from retention.models import ColdFile, PlannedItem, Policy, Receipt, Rule, Run
+from tenants import audit, keys
+from tenants.api.base import write_cursor
+from tenants.ids import new_id
+from tenants.models import ApiKey, AuditEvent, EndUser, IdempotencyKey, Scope, Tenant
+from tenants.tests.factories import EndUserFactory, TenantFactory
+
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+APPS = ("tenants", "memories", "retention")
+MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models(include_auto_created=True)]
+
+
+def _message(tenant: Tenant) -> Message:
+    user = EndUserFactory.create(tenant=tenant)
+    return MessageFactory.create(conversation__tenant=tenant, conversation__end_user=user, end_user=user)
+
+
+def _run(tenant: Tenant) -> Run:
+    return Run.objects.create(tenant=tenant, dry_run=True, trigger="api")
+
+
+# Whoever adds a model adds how a row of it comes about.
+MAKE: dict[type[models.Model], Callable[[Tenant], Any]] = {
+    Tenant: lambda tenant: tenant,
+    EndUser: lambda tenant: EndUserFactory.create(tenant=tenant),
+    ApiKey: lambda tenant: keys.issue(tenant, name="k", end_user=EndUserFactory.create(tenant=tenant))[0],
+    IdempotencyKey: lambda tenant: IdempotencyKey.objects.create(
+        tenant=tenant, key="k", end_user=EndUserFactory.create(tenant=tenant)
+    ),
+    AuditEvent: lambda tenant: audit.record("tried", tenant=tenant),
+    Conversation: lambda tenant: ConversationFactory.create(
+        tenant=tenant, end_user=EndUserFactory.create(tenant=tenant)
+    ),
+    Message: _message,
+    Hold: lambda tenant: Hold.objects.create(tenant=tenant),
+    MessageEmbedding: lambda tenant: MessageEmbedding.objects.create(
+        tenant=tenant, message=_message(tenant), model="m"
+    ),
+    EmbeddingWindow: lambda tenant: EmbeddingWindow.objects.create(
+        tenant=tenant, message=_message(tenant), model="m", position=0, vector=np.ones(3)
+    ),
+    Policy: lambda tenant: Policy.objects.create(tenant=tenant),
+    Rule: lambda tenant: Rule.objects.create(tenant=tenant, name="r", rule_type="age", action="archive"),
+    Run: _run,
+    PlannedItem: lambda tenant: PlannedItem.objects.create(
+        tenant=tenant, run=_run(tenant), message_id=new_id(), action="archive", reason="old", was_archived=False
+    ),
+    ColdFile: lambda tenant: ColdFile.objects.create(
+        tenant=tenant, run=_run(tenant), path=str(new_id()), bytes=1, messages=1, oldest=LONG_AGO, newest=LONG_AGO
+    ),
+    Receipt: lambda tenant: Receipt.objects.create(tenant=tenant, subject_kind="message", counts={}, proof={}),
+}
+
+
+def row_of(model: type[models.Model], tenant: Tenant) -> Any:
+    """A new row of `model` that belongs to `tenant`."""
+    assert model in MAKE, f"Say in {__name__}.MAKE how a row of {model.__name__} is made."
+    return MAKE[model](tenant)
+
+
+def tenant_column(model: type[models.Model]) -> str:
+    """Where a row says whose it is."""
+    return "id" if model is Tenant else "tenant_id"
+
+
+def foreign_keys(model: type[models.Model]) -> list[Any]:
+    """The fields that refer to a row of a tenant."""
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if field.is_relation and field.related_model in MODELS and field.related_model is not Tenant
+    ]
+
+
+def rows_of(tenant: Tenant) -> dict[str, Any]:
+    """All that the database has of a tenant, as text."""
+    found = {}
+    with connection.cursor() as cursor:
+        for model in MODELS:
+            named = {"table": Identifier(model._meta.db_table), "column": Identifier(tenant_column(model))}
+            query = SQL("SELECT one::text FROM {table} one WHERE one.{column} = %s ORDER BY 1").format(**named)
+            cursor.execute(query, [tenant.pk])
+            found[model.__name__] = cursor.fetchall()
+    return found
+
+
+def tenant_with_rows(word: str, text: str) -> SimpleNamespace:
+    """A tenant with a conversation of two turns, an end user, a used Idempotency-Key and a key; and their ids."""
+    tenant = TenantFactory.create(slug=f"{word}-tenant", name=f"{word} corporation")
+    new = [
+        ingest.NewMessage(
+            f"{word}-talk",
+            "user",
+            text if n == 0 else f"Indeed {word} {text}",
+            {"note": f"{word}-note"},
+            user_id=f"{word}-user",
+            external_id=f"{word}-external-{n}",
+            created_at=LONG_AGO + timedelta(minutes=n),
+        )
+        for n in range(2)
+    ]
+    message = ingest.store(tenant, new)[0].message
+    embed_all()
+    Conversation.objects.filter(tenant=tenant).update(title=f"{word} title", metadata={"of": f"{word} business"})
+    user = EndUser.objects.get(tenant=tenant)
+    IdempotencyKey.objects.create(
+        tenant=tenant, key=f"{word}-once", request_digest="0", status=202, body={"of": f"{word} answer"}
+    )
+    conditions = {"max_age_days": 3000}
+    rule = Rule.objects.create(
+        tenant=tenant, name=f"{word} rule", rule_type="age", action="archive", conditions=conditions
+    )
+    run = Run.objects.create(tenant=tenant, dry_run=True, trigger="api", error=f"{word} error")
+    hold = Hold.objects.create(tenant=tenant, kind="pin", message=message, reason=f"{word} reason")
+    row, key = keys.issue(tenant, name=f"{word} key", scopes=Scope.values)
+    ids = Ids(
+        tenant_slug=tenant.slug,
+        tenant=str(tenant.pk),
+        conversation_name=message.conversation.external_id,
+        conversation=str(message.conversation_id),
+        user_name=str(user.external_id),
+        user=str(user.pk),
+        message=str(message.pk),
+        external_id=str(message.external_id),
+        cursor=write_cursor(message),
+        idempotency_key=f"{word}-once",
+        api_key=str(row.pk),
+        rule=str(rule.pk),
+        run=str(run.pk),
+        hold=str(hold.pk),
+        text=text,
+        note=f"{word}-note",
+    )
+    return SimpleNamespace(tenant=tenant, user=user, ids=ids, key=key, row=row, word=word)
