@@ -61,13 +61,15 @@ def report() -> None:
 
 
 @contextmanager
-def server(application: str, variables: dict[str, str]) -> Iterator[int]:
-    """One API process on a port of its own."""
+def server(application: str, variables: dict[str, str], *, workers: int = 1) -> Iterator[int]:
+    """API processes on a port of their own."""
     from memory_layer import stack
     from memory_layer.running import free_port
 
     port = free_port()
-    command = [application if part == "memory_layer.wsgi:application" else part for part in stack.api_command()]
+    command = [
+        application if part == "memory_layer.wsgi:application" else part for part in stack.api_command(workers=workers)
+    ]
     command[command.index("--port") + 1] = str(port)
     process = subprocess.Popen(command, env={**stack.environment(), **variables}, cwd=Path(__file__).parent.parent)
     try:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from tenants.models import Tenant
 
-WIDTH = 140
+WIDTH = 160
 
 
 def tenant_of(slug: str) -> Tenant:

@@ -1,0 +1,82 @@
+"""Whether a limit is exact: `python -m bench.limits`.
+
+10,000 stores, 32 at once, against 120 a minute for the tenant: by one API process, and by two.
+"""
+
+import collections
+import http.client
+import json
+import os
+import tempfile
+import threading
+import time
+
+import django
+
+from bench.guards import server
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
+REQUESTS, CLIENTS, LIMIT = 10_000, 32, "120/minute"
+counting = threading.Lock()
+LIMITS = {"MEMORY_TENANT_RATE_LIMIT": LIMIT, "MEMORY_GLOBAL_RATE_LIMIT": "0"}
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="memory-bench-") as folder:
+        os.environ |= {"MEMORY_DATA_DIR": folder, "MEMORY_LOG_LEVEL": "ERROR", "MEMORY_EMBEDDING_PROVIDER": "mock"}
+        django.setup()
+        from django.conf import settings
+
+        from memory_layer import embedded, stack
+        from tenants import keys
+        from tenants.models import Tenant
+
+        with embedded.lease(settings.MEMORY_DATA_DIR):
+            stack.prepare()
+            for workers in (1, 2):
+                tenant = Tenant.objects.create(slug=f"limited-{workers}")
+                key = keys.issue(tenant, name="bench")[1]
+                with server("memory_layer.wsgi:application", LIMITS, workers=workers) as port:
+                    report(port, key, workers)
+
+
+def report(port: int, key: str, workers: int) -> None:
+    answers: collections.Counter[int] = collections.Counter()
+    threads = [threading.Thread(target=ask, args=(port, key, answers)) for _ in range(CLIENTS)]
+    wait_for_a_fresh_window(port, key)
+    started = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - started
+    print(f"{workers} process(es): {dict(answers)} of {sum(answers.values()):,} in {seconds:.0f} s, {CLIENTS} at once")
+
+
+def wait_for_a_fresh_window(port: int, key: str) -> None:
+    """Until a minute begins in which nothing was counted but this, which is not among what is reported."""
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    connection.request("GET", "/v1/messages", headers={"X-API-Key": key})
+    response = connection.getresponse()
+    response.read()
+    time.sleep(int(response.headers["X-RateLimit-Reset"]) + 0.5)
+    connection.close()
+
+
+def ask(port: int, key: str, answers: "collections.Counter[int]") -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    headers = {"Content-Type": "application/json", "X-API-Key": key}
+    body = json.dumps({"conversation_id": "c", "role": "user", "content": "Hello."})
+    for _ in range(REQUESTS // CLIENTS + 1):
+        if sum(answers.values()) >= REQUESTS:
+            break
+        connection.request("POST", "/v1/messages", body, headers)
+        response = connection.getresponse()
+        response.read()
+        with counting:
+            answers[response.status] += 1
+    connection.close()
+
+
+if __name__ == "__main__":
+    main()
