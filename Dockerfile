@@ -42,6 +42,8 @@ COPY . .
 RUN MEMORY_ENVIRONMENT=local MEMORY_DATABASE_URL=postgresql://unused/unused MEMORY_REDIS_URL=redis://unused \
     python manage.py collectstatic --noinput --verbosity 0 \
     && chmod -R a+rX .
+# Where docker-compose.yml mounts cold storage: a new volume takes over the owner of the folder it covers.
+RUN install --directory --owner=10001 --group=10001 --mode=0700 /data/cold
 USER 10001:10001
 EXPOSE 8000
 STOPSIGNAL SIGTERM
