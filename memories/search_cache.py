@@ -20,7 +20,7 @@ def query_vector(provider: EmbeddingProvider, text: str) -> Vectors:
 
     Raises EmbeddingError if the provider cannot be had.
     """
-    key = _key("query-vector", model_key(provider), text)
+    key = f"query-vector:{_digest(model_key(provider), text)}"
     known = cache.get(key)
     if known is not None:
         return np.frombuffer(known, dtype=np.float32)
@@ -31,7 +31,12 @@ def query_vector(provider: EmbeddingProvider, text: str) -> Vectors:
 
 def results_key(tenant_id: uuid.UUID, *parts: object) -> str:
     """The key of a search's results: another one after every write to the tenant."""
-    return _key("results", tenant_id, _generation(tenant_id), *parts)
+    return f"{results_prefix(tenant_id)}{_digest(_generation(tenant_id), *parts)}"
+
+
+def results_prefix(tenant_id: uuid.UUID) -> str:
+    """What the keys of all results of a tenant begin with, so that they can be found: they name messages."""
+    return f"results:{tenant_id}:"
 
 
 def results(key: str) -> list[Ranked] | None:
@@ -45,20 +50,21 @@ def keep_results(key: str, ranked: list[Ranked]) -> None:
 
 def forget_results(tenant_id: uuid.UUID) -> None:
     """After the commit of a write: the tenant's next search computes anew."""
-    transaction.on_commit(lambda: cache.set(_generation_key(tenant_id), uuid.uuid4().hex, timeout=None))
+    transaction.on_commit(lambda: cache.set(generation_key(tenant_id), uuid.uuid4().hex, timeout=None))
 
 
 def _generation(tenant_id: uuid.UUID) -> str:
     """Names the tenant's data since its last write. A key that Redis lost gets a fresh name, never an old one."""
     fresh = uuid.uuid4().hex
-    if cache.add(_generation_key(tenant_id), fresh, timeout=None):
+    if cache.add(generation_key(tenant_id), fresh, timeout=None):
         return fresh
-    return str(cache.get(_generation_key(tenant_id), fresh))
+    return str(cache.get(generation_key(tenant_id), fresh))
 
 
-def _generation_key(tenant_id: uuid.UUID) -> str:
+def generation_key(tenant_id: uuid.UUID) -> str:
+    """Where the name of a tenant's data stands; it never expires."""
     return f"generation:{tenant_id}"
 
 
-def _key(kind: str, *parts: object) -> str:
-    return f"{kind}:{hashlib.sha256(repr(parts).encode(errors='surrogatepass')).hexdigest()}"
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode(errors="surrogatepass")).hexdigest()

@@ -152,13 +152,21 @@ def test_what_was_ranked_before_a_write_is_not_kept_for_after(told) -> None:
 
 def test_a_forgotten_generation_never_comes_back(told) -> None:
     before = search_cache.results_key(told.pk, "query")
-    cache.delete(search_cache._generation_key(told.pk))
+    cache.delete(search_cache.generation_key(told.pk))
     assert search_cache.results_key(told.pk, "query") != before
 
 
 def test_a_key_names_the_tenant() -> None:
     one, other = uuid.uuid4(), uuid.uuid4()
     assert search_cache.results_key(one, "query") != search_cache.results_key(other, "query")
+
+
+def test_all_results_of_a_tenant_have_keys_that_begin_alike(told) -> None:
+    found(told)
+    found(told, Query("cats"))
+    with redis_client() as client:
+        names = list(client.scan_iter(match=cache.make_key(search_cache.results_prefix(told.pk)) + "*"))
+    assert len(names) == 2
 
 
 def test_no_text_is_kept(told) -> None:

@@ -207,3 +207,54 @@ class HoldSerializer(serializers.Serializer[Any]):
 class HoldPage(serializers.Serializer[Any]):
     items = HoldSerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True)
+
+
+# --- Erasure ------------------------------------------------------------------------------------------------------
+
+
+class ErasureBody(StrictSerializer):
+    """Of one end user, one conversation, or the whole tenant."""
+
+    tenant_id = TenantId()
+    user_id = UserId(required=False)
+    conversation_id = ConversationId(required=False)
+    whole_tenant = Flag(default=False)
+    dry_run = Flag(default=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if sum(bool(attrs.get(name)) for name in ("user_id", "conversation_id", "whole_tenant")) != 1:
+            message = "Give one of user_id, conversation_id and whole_tenant: true."
+            raise serializers.ValidationError(message, code="one_subject")
+        return attrs
+
+
+class ProofSerializer(serializers.Serializer[Any]):
+    searched = serializers.DictField(child=serializers.IntegerField())
+    sought = serializers.DictField(child=serializers.IntegerField())
+    found = serializers.ListField(child=serializers.DictField(), help_text="Empty: nothing was left.")
+    vacuumed = serializers.ListField(child=serializers.CharField())
+    not_vacuumed = serializers.DictField(child=serializers.CharField())
+
+
+class ReceiptSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    tenant_id = serializers.UUIDField(allow_null=True, help_text="Ours: the slug may be somebody's name.")
+    subject_kind = serializers.ChoiceField(choices=["user", "conversation", "tenant"])
+    subject_digest = serializers.CharField(help_text='SHA-256 of "kind:tenant slug:name".')
+    counts = serializers.DictField(child=serializers.IntegerField())
+    proof = ProofSerializer()
+    created_at = serializers.DateTimeField()
+    signature = serializers.CharField()
+    complete = serializers.BooleanField()
+
+
+class ErasureAnswer(serializers.Serializer[Any]):
+    dry_run = serializers.BooleanField()
+    counts = serializers.DictField(child=serializers.IntegerField())
+    receipt = ReceiptSerializer(allow_null=True)
+
+
+@extend_schema_serializer(many=False)
+class ReceiptPage(serializers.Serializer[Any]):
+    items = ReceiptSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)

@@ -3,6 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from retention.api.erasure import ErasureViewSet, UserErasureView
 from retention.api.holds import HoldViewSet
 from retention.api.policies import PolicyViewSet, RuleViewSet
 from retention.api.runs import RetentionRunView, RunViewSet
@@ -15,5 +16,8 @@ urlpatterns = [
     path("admin/retention/run", RetentionRunView.as_view({"post": "run"})),
     path("retention/execute", RunViewSet.as_view({"post": "execute"})),
     path("retention/policy", PolicyViewSet.as_view({"get": "retrieve", "put": "update", "patch": "partial_update"})),
+    path("retention/erase", ErasureViewSet.as_view({"post": "create"})),
+    path("retention/receipts", ErasureViewSet.as_view({"get": "list"})),
+    path("users/<str:user_id>", UserErasureView.as_view({"delete": "destroy"})),
     *router.urls,
 ]

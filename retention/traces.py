@@ -1,0 +1,93 @@
+"""What mentions erased rows without referring to them: kept answers, plans of retention, the admin's history."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.admin.models import LogEntry
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import BooleanField, F, Field, Func, QuerySet, TextField, UUIDField, Value
+
+from memories.models import Conversation
+from retention.models import PlannedItem, Run
+from retention.subjects import Rows, Subject
+from tenants.ids import as_uuid
+from tenants.models import EndUser, IdempotencyKey
+
+Named = Mapping[str, Collection[str]]
+
+
+@dataclass(frozen=True)
+class Traces:
+    """`rows` are to be deleted, `samples` are what is to stand in those of runs, `sampled` counts what goes of them."""
+
+    rows: list[QuerySet[Any]]
+    samples: Mapping[UUID, list[Any]]
+    sampled: int
+
+
+class _IsAny(Func):
+    """Whether a column is one of many values, given as one array: a list of 100,000 parameters takes long to plan."""
+
+    template = "%(expressions)s"
+    arg_joiner = " = "
+    output_field = BooleanField()
+
+    def __init__(self, column: str, values: list[Any], field: "Field[Any, Any]") -> None:
+        super().__init__(F(column), Func(Value(values, output_field=ArrayField(field)), function="ANY"))
+
+
+def of(subject: Subject, rows: Rows, ids: Collection[UUID]) -> Traces:
+    """What would be left of `rows`, whose ids are `ids`; to be read across tenants, for the admin has no scope."""
+    texts = [str(one) for one in ids]
+    mentioning = [
+        IdempotencyKey.objects.filter(pk__in=_answers(subject, ids, _named(rows))),
+        PlannedItem.objects.filter(_IsAny("message_id", list(ids), UUIDField()), tenant=subject.tenant),
+        LogEntry.objects.filter(_IsAny("object_id", texts, TextField())),
+    ]
+    remaining = [found.exclude(pk__in=rows[found.model]) if found.model in rows else found for found in mentioning]
+    runs = Run.objects.for_tenant(subject.tenant).exclude(pk__in=rows.get(Run, Run.objects.none()))
+    before = {run.pk: run.sample for run in runs.only("sample").iterator()}
+    after = {pk: [one for one in sample if as_uuid(one["message_id"]) not in ids] for pk, sample in before.items()}
+    changed = {pk: sample for pk, sample in after.items() if sample != before[pk]}
+    return Traces(remaining, changed, sum(len(before[pk]) - len(sample) for pk, sample in changed.items()))
+
+
+def remove(traces: Traces) -> None:
+    for rows in traces.rows:
+        rows.delete()
+    for pk, sample in traces.samples.items():
+        Run.objects.filter(pk=pk).update(sample=sample)
+
+
+def _named(rows: Rows) -> Named:
+    """What clients call the rows, by the field of an answer that says so."""
+    return {
+        field: set(rows[model].exclude(external_id=None).values_list("external_id", flat=True))
+        for field, model in (("user_id", EndUser), ("conversation_id", Conversation))
+        if model in rows
+    }
+
+
+def _answers(subject: Subject, ids: Collection[UUID], named: Named) -> list[int]:
+    """The kept answers of the tenant that name an erased row, by its id or as clients do."""
+    kept = IdempotencyKey.objects.filter(tenant=subject.tenant).exclude(body=None).values_list("pk", "body")
+    return [
+        pk
+        for pk, body in kept.iterator()
+        if any(as_uuid(text) in ids or text in named.get(field, ()) for field, text in _strings(body))
+    ]
+
+
+def _strings(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
+    """Every string in a JSON value, with the name of the field that it stands in."""
+    match value:
+        case str():
+            yield field, value
+        case list():
+            for one in value:
+                yield from _strings(one, field)
+        case dict():
+            for name, one in value.items():
+                yield from _strings(one, name)
