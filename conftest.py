@@ -17,8 +17,11 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _empty_cache():
+def _empty_caches():
+    from tenants import keys
+
     cache.clear()
+    keys.forget_recent()
 
 
 @pytest.fixture(scope="session")

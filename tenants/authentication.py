@@ -88,10 +88,11 @@ def _recognised(key: str) -> tuple[Caller, str]:
 
 
 def _row_of(key: str) -> ApiKey:
-    row = ApiKey.objects.usable().select_related("tenant").filter(digest=keys.digest(key)).first()
+    row = keys.find(key)
     if row is None:
         raise exceptions.AuthenticationFailed("This API key is unknown, expired or revoked.", code="invalid_api_key")
     now = timezone.now()
     if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
+        row.last_used_at = now
         ApiKey.objects.filter(pk=row.pk).update(last_used_at=now)
     return row

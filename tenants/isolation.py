@@ -69,8 +69,7 @@ def current_scope() -> Scope:
 def _entered(scope: Scope) -> Iterator[None]:
     outer = current_scope()
     if outer == scope or outer.covers(scope):
-        with transaction.atomic():
-            yield
+        yield  # no savepoint: what fails in here fails for the whole transaction
         return
     if outer.role == TENANT_ROLE:
         raise ScopeConflict(f"{scope} was begun inside {outer}.")

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -12,12 +13,42 @@ from django.utils import timezone
 from tenants import audit
 from tenants.models import ApiKey, EndUser, Tenant, ordinary_scopes
 
+RECENT_SECONDS = 0.5
+RECENT_MAX = 10_000
 KEY_PREFIX, USER_KEY_PREFIX = "mlk_", "memori_"
 SHOWN = 6
 
 
+_recent: dict[str, tuple[float, ApiKey]] = {}  # by digest: until when it is believed, and the row
+
+
 def digest(key: str) -> str:
     return hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
+
+
+def find(key: str) -> ApiKey | None:
+    """The row of a usable key, with its tenant: by one indexed query, or as it was RECENT_SECONDS ago at the most.
+
+    Only this process knows sooner that it revoked a key.
+    """
+    name = digest(key)
+    until, row = _recent.get(name, (0.0, None))
+    if row is None or until < time.monotonic():
+        row = ApiKey.objects.usable().select_related("tenant").filter(digest=name).first()
+        if row:
+            _remember(name, row)
+    return row
+
+
+def _remember(name: str, row: ApiKey) -> None:
+    if len(_recent) >= RECENT_MAX:
+        _recent.clear()
+    _recent[name] = time.monotonic() + RECENT_SECONDS, row
+
+
+def forget_recent() -> None:
+    """Have the next request of every key ask the database."""
+    _recent.clear()
 
 
 @transaction.atomic
@@ -69,6 +100,7 @@ def revoke(rows: Iterable[ApiKey]) -> int:
         row.revoked_at = timezone.now()
         row.save(update_fields=["revoked_at"])
         audit.record("api_key.revoked", row, tenant=row.tenant, prefix=row.prefix)
+    forget_recent()
     return len(standing)
 
 

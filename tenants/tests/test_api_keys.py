@@ -1,6 +1,8 @@
 """`/v1/api-keys`: keys listed, issued and revoked over the API."""
 
+import time
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -229,11 +231,31 @@ def test_an_expired_key_opens_nothing_from_that_moment(admin_api):
     client = client_with(answer["key"])
     assert client.get("/v1/messages").status_code == 200
     ApiKey.objects.filter(pk=answer["id"]).update(expires_at=timezone.now())
+    keys.forget_recent()
     assert complaint(client.get("/v1/messages")) == (401, "invalid_api_key", None)
+
+
+def test_another_process_learns_of_a_revocation_within_a_second(admin_api, monkeypatch):
+    answer = issued(admin_api)
+    client = client_with(answer["key"])
+    assert client.get("/v1/messages").status_code == 200
+    ApiKey.objects.filter(pk=answer["id"]).update(revoked_at=timezone.now())
+    assert client.get("/v1/messages").status_code == 200
+    read_at = time.monotonic()
+    monkeypatch.setattr("tenants.keys.time", SimpleNamespace(monotonic=lambda: read_at + 1.0))
+    assert client.get("/v1/messages").status_code == 401
+
+
+def test_of_many_keys_only_so_many_are_remembered(admin_api, monkeypatch):
+    monkeypatch.setattr(keys, "RECENT_MAX", 2)
+    clients = [client_with(issued(admin_api)["key"]) for _ in range(5)]
+    assert [client.get("/v1/messages").status_code for client in clients] == [200] * 5
+    assert len(keys._recent) <= 2
 
 
 def test_a_request_looks_its_key_up_once_by_the_index_of_digests(admin_api):
     admin_api.get("/v1/messages")  # notes the last use
+    keys.forget_recent()
     with CaptureQueriesContext(connection) as made:
         admin_api.get("/v1/messages")
     (query,) = [one["sql"] for one in made if "tenants_apikey" in one["sql"]]

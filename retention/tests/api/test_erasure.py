@@ -21,7 +21,7 @@ def maya(tenant) -> EndUser:
     maya = EndUserFactory.create(tenant=tenant, external_id="maya")
     talk = ConversationFactory.create(tenant=tenant, external_id="mayas-talk", end_user=maya)
     MessageFactory.create_batch(3, conversation=talk, end_user=maya)
-    return maya  # type: ignore[no-any-return]
+    return maya
 
 
 @pytest.fixture
