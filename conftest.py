@@ -1,5 +1,7 @@
 """Fixtures every test may use."""
 
+import os
+
 import hypothesis
 import pytest
 from django.conf import settings
@@ -7,8 +9,8 @@ from django.core.cache import cache
 
 from memory_layer import embedded
 
-# How long an example takes says more of the machine than of the code.
-hypothesis.settings.register_profile("suite", deadline=None)
+# How long an example takes says more of the machine than of the code. In CI a run must say of the change alone.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis.settings.load_profile("suite")
 
 

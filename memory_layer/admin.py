@@ -31,6 +31,14 @@ SIDEBAR = {
         "memories.message": ("Messages", "chat"),
         "memories.messageembedding": ("Embeddings", "scatter_plot"),
     },
+    "Retention": {
+        "retention.policy": ("Policies", "auto_delete"),
+        "retention.rule": ("Rules", "rule"),
+        "retention.run": ("Runs", "play_circle"),
+        "memories.hold": ("Holds", "gavel"),
+        "retention.coldfile": ("Cold storage", "ac_unit"),
+        "retention.receipt": ("Receipts", "receipt_long"),
+    },
     "Schedules": {
         "django_celery_beat.periodictask": ("Periodic tasks", "schedule"),
         "django_celery_beat.intervalschedule": ("Intervals", "timer"),

@@ -267,7 +267,7 @@ class ColdFile(models.Model):
 class Receipt(models.Model):
     """That and what was erased, without naming it: `subject_digest` is the SHA-256 of "kind:tenant slug:id".
 
-    `signature` is an HMAC over the other fields (`retention.receipts`), so that a changed receipt is found out.
+    `signature` is an HMAC over the other fields (`retention.erasure.receipts`), so that a changed receipt is found out.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)

@@ -7,6 +7,8 @@ from celery import shared_task
 from django.conf import settings
 
 from retention import runs
+from retention.erasure import subjects
+from retention.erasure.erase import ErasureIncomplete, erase
 from retention.models import Run
 from tenants.isolation import across_tenants, tenant_scope
 from tenants.models import Tenant
@@ -63,6 +65,20 @@ def continue_runs() -> None:
         abandoned = list(Run.objects.abandoned().values_list("tenant_id", "pk"))
     for tenant_id, run_id in abandoned:
         continue_run.delay(str(tenant_id), str(run_id))
+
+
+@shared_task
+def erase_subject(tenant_id: str, kind: str, subject_id: str) -> None:
+    """Erase what is still there; the receipt says how it went."""
+    tenant = Tenant.objects.filter(pk=tenant_id).first()
+    if tenant is None:
+        return
+    try:
+        with tenant_scope(tenant):
+            subject = subjects.find(tenant, kind, subject_id)
+        erase(subject)
+    except (subjects.UnknownSubject, ErasureIncomplete):
+        return
 
 
 @shared_task

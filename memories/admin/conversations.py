@@ -1,17 +1,20 @@
 """Conversations in the admin, with their turns to read."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from django.db.models.functions import Left, Length
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from memories import editing
-from memories.admin.base import CONVERSATION_FILTER, StoredPage
-from memories.models import Conversation, Message
+from memories.admin.base import CONVERSATION_FILTER, StoredPage, holds_and_links
+from memories.models import Conversation, Hold, Message
 from memories.models.conversation import ConversationQuerySet
+from memories.models.message import MessageQuerySet
 from tenants.admin_base import AutocompleteSelectFilter, DayRangeFilter, display, list_url
 from tenants.ids import as_uuid
 
@@ -27,7 +30,8 @@ class ConversationAdmin(StoredPage):
     search_fields = ("external_id",)
     search_help_text = "Conversation id, in full"
     sortable_by = ()
-    fields = ("external_id", "title", "tenant", "metadata", "created_at", "updated_at", "transcript")
+    actions = ("archive", "restore", "delete_selected")
+    fields = ("external_id", "title", "tenant", "metadata", "created_at", "updated_at", "holds", "transcript")
     log_fields = ("external_id",)
 
     def get_search_results(
@@ -48,6 +52,14 @@ class ConversationAdmin(StoredPage):
             "all_messages": list_url("memories_message", **{CONVERSATION_FILTER: conversation.pk}),
         }
         return render_to_string("memories/admin/transcript.html", context)
+
+    @display(description="Holds")
+    def holds(self, conversation: Conversation) -> SafeString:
+        mine = Hold.objects.filter(tenant=conversation.tenant_id, conversation=conversation)
+        return holds_and_links(mine, conversation, "conversation", Hold.Kind.LEGAL)
+
+    def messages_of(self, queryset: QuerySet[Any]) -> MessageQuerySet:
+        return Message.objects.filter(conversation__in=queryset.values("pk"))
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from memories import editing
-from memories.admin.base import StoredPage
+from memories.admin.base import StoredPage, holds_and_links
 from memories.admin.embeddings import (
     EXCERPT,
     STATUS_COLOURS,
@@ -23,7 +23,7 @@ from memories.admin.embeddings import (
     current_model,
     excerpt,
 )
-from memories.models import Conversation, EmbeddingStatus, Message, MessageEmbedding
+from memories.models import Conversation, EmbeddingStatus, Hold, Message, MessageEmbedding
 from memories.models.embedding import MessageEmbeddingQuerySet
 from memories.models.message import TEXT_SEARCH_CONFIG, MessageQuerySet
 from tenants.admin_base import (
@@ -111,15 +111,16 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
     )
     search_fields = ("content",)
     search_help_text = "Words, or an id in full"
-    actions = ("embed_again", "delete_selected")
+    actions = ("embed_again", "archive", "restore", "delete_selected")
     inlines = (EmbeddingInline,)
     log_fields = ("role",)
     SYSTEM = ("id", "external_id", "importance", "created_at", "updated_at", "archived_at")
     SAID = ("tenant", "conversation", "end_user", "role", "whole", "metadata")
-    readonly_fields = (*SAID, *SYSTEM)
+    readonly_fields = (*SAID, "holds", *SYSTEM)
     fieldsets = (
         (None, {"fields": SAID}),
         ("Changeable", {"fields": ("importance_override", "archived")}),
+        ("Kept by", {"fields": ("holds",)}),
         ("System", {"fields": SYSTEM}),
     )
 
@@ -164,11 +165,18 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
     def archived(self, message: Message) -> str | None:
         return "archived" if message.archived_at else None
 
+    @display(description="Holds")
+    def holds(self, message: Message) -> SafeString:
+        return holds_and_links(Hold.objects.reaching(message), message, "message", Hold.Kind.PIN, Hold.Kind.LEGAL)
+
     def save_model(self, request: HttpRequest, obj: Message, form: MessageForm, change: bool) -> None:
         editing.update(obj, {name: form.cleaned_data[name] for name in form.changed_data})
 
     def delete_queryset(self, request: HttpRequest, queryset: MessageQuerySet) -> None:
         editing.delete(queryset)
+
+    def messages_of(self, queryset: QuerySet[Any]) -> MessageQuerySet:
+        return Message.objects.filter(pk__in=queryset.values("pk"))
 
     def embeddings_of(self, queryset: QuerySet[Any]) -> MessageEmbeddingQuerySet:
         return MessageEmbedding.objects.filter(message__in=queryset.values("pk"), model=current_model())

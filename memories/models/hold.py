@@ -19,6 +19,13 @@ class HoldQuerySet(models.QuerySet["Hold"]):
     def legal(self) -> Self:
         return self.filter(kind=Hold.Kind.LEGAL)
 
+    def reaching(self, message: Message) -> Self:
+        """Those that keep `message`."""
+        everything = models.Q(conversation=None, end_user=None, message=None)
+        person = models.Q(end_user__isnull=False, end_user=message.end_user_id)
+        target = person | models.Q(conversation=message.conversation_id) | models.Q(message=message)
+        return self.filter(everything | target, tenant=message.tenant_id)
+
     def reach(self) -> models.Q:
         """The condition on messages that these holds make: whose they are, or of what."""
         everything = self.filter(conversation=None, end_user=None, message=None)

@@ -101,6 +101,7 @@ BODIES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("post", "/v1/api-keys"): lambda own: {"name": "another"},
     ("post", "/v1/admin/retention/run"): lambda own: {"dry_run": True},
     ("post", "/v1/retention/execute"): lambda own: {"dry_run": True},
+    ("post", "/v1/retention/erase"): lambda own: {"conversation_id": own.conversation, "dry_run": True},
     ("post", "/v1/retention/holds"): lambda own: {"reason": "audit"},
     ("put", "/v1/retention/policy"): lambda own: {"max_age_days": 10},
     ("patch", "/v1/retention/policy"): lambda own: {"max_age_days": 10},
@@ -110,6 +111,7 @@ BODIES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("put", "/v1/retention/rules/{rule_id}"): lambda own: {"priority": 7},
     ("patch", "/v1/retention/rules/{rule_id}"): lambda own: {"enabled": False},
 }  # fmt: skip
+EITHER = {"/v1/retention/erase": ("conversation_id", "user_id")}  # of which a call names one
 QUERIES: dict[tuple[str, str], Callable[[Ids], dict[str, str]]] = {
     ("get", "/v1/memory/search"): lambda own: {"query": "breakfast porridge", "explain": "true", "neighbours": "2"},
 }
@@ -198,7 +200,9 @@ def _case(method: str, path: str, where: str, name: str, spelling: str) -> Case:
     def call(own: Ids, named: Ids) -> Call:
         good = good_call(method, path, own)
         value = getattr(named, spelling)
-        changed = {**(getattr(good, where) or {}), name: [value] if name in LISTS else value}
+        others = EITHER.get(path, ()) if name in EITHER.get(path, ()) else ()
+        given = {key: each for key, each in (getattr(good, where) or {}).items() if key not in others}
+        changed = {**given, name: [value] if name in LISTS else value}
         part: dict[str, Any] = {where: changed}
         return replace(good, **part)
 

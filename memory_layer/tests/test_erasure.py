@@ -6,10 +6,10 @@ from django.test.utils import isolate_apps
 from psycopg.sql import SQL, Identifier, Literal
 
 from memory_layer.tests.tenant_rows import MODELS, row_of
-from retention import proof, subjects
+from retention.erasure import proof, subjects
+from retention.erasure.needles import Find, Needles
+from retention.erasure.subjects import KEPT, Subject, rows_of
 from retention.models import ColdFile, PlannedItem, Policy, Rule, Run
-from retention.needles import Find, Needles
-from retention.subjects import KEPT, Subject, rows_of
 from tenants.ids import new_id
 from tenants.models import EndUser, Tenant
 from tenants.tests.factories import EndUserFactory

@@ -8,12 +8,12 @@ from rest_framework import exceptions, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from retention import receipts, subjects
 from retention.api import shapes
 from retention.cold_files import CorruptColdFile
-from retention.erase import ErasureIncomplete, erase, plan_erasure
+from retention.erasure import receipts, subjects
+from retention.erasure.erase import ErasureIncomplete, erase, plan_erasure
+from retention.erasure.subjects import Subject, UnknownSubject
 from retention.models import Receipt
-from retention.subjects import Subject, UnknownSubject
 from tenants.api.base import TenantViewSet, page
 from tenants.api.serializers import PageQuery, TenantQuery
 from tenants.models import Scope, Tenant

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memories.models import Conversation, Hold, Message
+from retention import holds
 from retention.api import shapes
-from tenants import audit
 from tenants.api.base import TenantViewSet, page
 from tenants.api.serializers import PageQuery, TenantQuery
 from tenants.idempotency import once
@@ -50,9 +50,8 @@ class HoldViewSet(TenantViewSet):
     def destroy(self, request: Request, hold_id: UUID) -> Response:
         """Release it."""
         with self.scope() as tenant:
-            hold = get_object_or_404(Hold.objects.for_tenant(tenant), pk=hold_id)
-            audit.record("hold.released", hold, tenant=tenant, **_said(hold))
-            hold.delete()
+            mine = Hold.objects.for_tenant(tenant).select_related("tenant")
+            holds.release(get_object_or_404(mine, pk=hold_id))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -61,13 +60,8 @@ def _shown(tenant: Tenant) -> Any:
 
 
 def _placed(tenant: Tenant, given: dict[str, Any]) -> Response:
-    target = _target(tenant, given)
-    everything = dict.fromkeys(Hold.TARGETS) | target
-    hold, is_new = Hold.objects.get_or_create(
-        tenant=tenant, kind=given["kind"], **everything, defaults={"reason": given.get("reason", "")}
-    )
-    if is_new:
-        audit.record("hold.placed", hold, tenant=tenant, **_said(hold))
+    reason = given.get("reason", "")
+    hold, is_new = holds.place(tenant, kind=given["kind"], reason=reason, **_target(tenant, given))
     shown = shapes.HoldSerializer(_shown(tenant).get(pk=hold.pk)).data
     return Response(shown, status=status.HTTP_201_CREATED if is_new else status.HTTP_200_OK)
 
@@ -85,8 +79,3 @@ def _target(tenant: Tenant, given: dict[str, Any]) -> dict[str, Any]:
             raise Http404
         return {"end_user": end_user}
     return {}
-
-
-def _said(hold: Hold) -> dict[str, Any]:
-    target = {f"{name}_id": str(pk) for name in Hold.TARGETS if (pk := getattr(hold, f"{name}_id"))}
-    return {"kind": hold.kind, "reason": hold.reason, **target}

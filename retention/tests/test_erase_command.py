@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 
 from memories.models import Hold
 from retention.models import Receipt
-from retention.tests.erasing import SECRET, World, every_row, world
+from retention.tests.erasure.erasing import SECRET, World, every_row, world
 from tenants.models import EndUser
 from tenants.tests.plain_login import plain_login
 

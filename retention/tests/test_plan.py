@@ -1,6 +1,6 @@
 """What policies and rules choose."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import cast
 
 import pytest
@@ -234,7 +234,8 @@ def test_a_run_reports_what_it_planned(tenant, conversation) -> None:
     (one,) = run.planned
     assert (one["action"], one["count"], one["bytes"]) == ("archive", 2, 3 + 1 + 2 * len("{}"))
     assert one["reason"] == "older than max_age_days and below importance_threshold"
-    assert (one["oldest"], one["newest"]) == tuple(each.created_at.isoformat() for each in (older, old))
+    span = [datetime.fromisoformat(one[end]) for end in ("oldest", "newest")]
+    assert span == [older.created_at, old.created_at]
     assert [row["message_id"] for row in run.sample] == [str(older.pk), str(old.pk)]
     assert (run.total, run.status) == (2, Run.Status.COMPLETED)
 

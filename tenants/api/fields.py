@@ -81,6 +81,11 @@ class UserId(Text):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=EXTERNAL_ID_MAX, **kwargs)
 
+    def to_internal_value(self, data: Any) -> str:
+        if isinstance(data, str) and len(data) > EXTERNAL_ID_MAX:
+            self.fail("max_length", max_length=EXTERNAL_ID_MAX)  # as sent: the document knows nothing of trimming
+        return super().to_internal_value(data)
+
 
 class Choice(serializers.ChoiceField):
     """Names what may be chosen; what was sent is not repeated, since it may be anything."""

@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from memories.editing import Held
-from retention import receipts
 from retention.cold_files import CorruptColdFile
-from retention.erase import ErasureIncomplete, erase, plan_erasure
+from retention.erasure import receipts
+from retention.erasure.erase import ErasureIncomplete, erase, plan_erasure
+from retention.erasure.subjects import Subject, UnknownSubject, find
 from retention.management import terminal
 from retention.models import Receipt
-from retention.subjects import Subject, UnknownSubject, find
 from tenants.isolation import tenant_scope
 
 

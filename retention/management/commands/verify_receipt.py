@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from retention import receipts
+from retention.erasure import receipts
 
 STANDARD_INPUT = "-"
 

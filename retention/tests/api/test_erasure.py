@@ -5,7 +5,7 @@ import pytest
 from memories.models import Hold, Message
 from memories.tests.api.calls import complaint
 from memories.tests.factories import ConversationFactory, MessageFactory
-from retention import receipts
+from retention.erasure import receipts
 from retention.models import ColdFile, Receipt
 from tenants import keys
 from tenants.models import EndUser, Tenant

@@ -10,8 +10,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db.models import BooleanField, F, Field, Func, QuerySet, TextField, UUIDField, Value
 
 from memories.models import Conversation
+from retention.erasure.subjects import Rows, Subject
 from retention.models import PlannedItem, Run
-from retention.subjects import Rows, Subject
 from tenants.ids import as_uuid
 from tenants.models import EndUser, IdempotencyKey
 

@@ -13,11 +13,11 @@ from memories.editing import Held
 from memories.models import Conversation, EmbeddingWindow, Hold, Message
 from memories.tests.helpers import redis_client
 from retention import cold, cold_files
-from retention import erase as flow
-from retention.erase import ErasureIncomplete, erase, plan_erasure
+from retention.erasure import erase as flow
+from retention.erasure.erase import ErasureIncomplete, erase, plan_erasure
+from retention.erasure.subjects import Subject, UnknownSubject, find, rows_of
 from retention.models import ColdFile, PlannedItem, Receipt, Run
-from retention.subjects import Subject, UnknownSubject, find, rows_of
-from retention.tests.erasing import SECRET, World, cold_file, every_row, ids_of, world
+from retention.tests.erasure.erasing import SECRET, World, cold_file, every_row, ids_of, world
 from tenants.isolation import tenant_scope
 from tenants.models import AuditEvent, EndUser, Tenant
 from tenants.tests.plain_login import plain_login

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models.functions import Length
 
 from memories.models import Conversation, Message
-from retention.subjects import Rows
+from retention.erasure.subjects import Rows
 from tenants.models import EndUser
 
 LIMIT = 200  # of texts and of names: a search for each costs time with every row

@@ -18,11 +18,11 @@ from django.db.models import Model, QuerySet, UUIDField
 
 from memories import editing
 from memories.models import Message
-from retention import cold_traces, in_redis, needles, proof, receipts, traces
+from retention.erasure import cold_traces, in_redis, needles, proof, receipts, traces
+from retention.erasure.needles import Needles
+from retention.erasure.subjects import Rows, Subject, refuse_held, rows_of
+from retention.erasure.vacuum import vacuum
 from retention.models import Receipt, Run
-from retention.needles import Needles
-from retention.subjects import Rows, Subject, refuse_held, rows_of
-from retention.vacuum import vacuum
 from tenants import audit
 from tenants.isolation import across_tenants, tenant_scope
 from tenants.models import Tenant

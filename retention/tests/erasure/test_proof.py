@@ -12,8 +12,8 @@ from django.db import connection
 from psycopg.sql import SQL, Identifier, Literal
 
 from memories.tests.helpers import redis_client
-from retention import in_redis, proof
-from retention.needles import Find, Needles
+from retention.erasure import in_redis, proof
+from retention.erasure.needles import Find, Needles
 from tenants.ids import new_id
 from tenants.models import AuditEvent, EndUser, Tenant
 from tenants.tests.factories import EndUserFactory, TenantFactory

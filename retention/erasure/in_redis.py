@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.cache import cache
 
 from memories import search_cache
-from retention.needles import UUIDS, Find, Needles
+from retention.erasure.needles import UUIDS, Find, Needles
 from tenants.models import Tenant
 
 SCHEMES = ("redis://", "rediss://", "unix://")

@@ -17,8 +17,8 @@ from memories.providers.mock import MockProvider
 from memories.search import Query, search, understand
 from memories.tests.helpers import embed_all
 from retention import cold
+from retention.erasure.subjects import KEPT, Subject, rows_of
 from retention.models import ColdFile, PlannedItem, Policy, Rule, Run
-from retention.subjects import KEPT, Subject, rows_of
 from tenants import keys
 from tenants.models import EndUser, IdempotencyKey, Tenant
 from tenants.tests.factories import TenantFactory

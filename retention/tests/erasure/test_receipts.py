@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retention import receipts
+from retention.erasure import receipts
 from retention.models import Receipt
 
 PROOF = {"searched": {"tables": 3}, "found": [{"place": "a.b", "what": "id"}]}

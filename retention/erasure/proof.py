@@ -17,9 +17,9 @@ from typing import Any
 from django.db import connection
 from psycopg.sql import SQL, Composable, Identifier, Literal
 
-from retention import cold_traces, in_redis
-from retention.needles import UUIDS, Find, Needles
-from retention.subjects import KEPT, Subject
+from retention.erasure import cold_traces, in_redis
+from retention.erasure.needles import UUIDS, Find, Needles
+from retention.erasure.subjects import KEPT, Subject
 from tenants.isolation import across_tenants
 from tenants.models import Tenant
 

@@ -17,8 +17,8 @@ from django.core.files.storage import storages
 from memories.models import Conversation
 from retention import cold_files
 from retention.cold_files import SUFFIX, CorruptColdFile
+from retention.erasure.subjects import Subject
 from retention.models import ColdFile, Run
-from retention.subjects import Subject
 from tenants.isolation import tenant_scope
 from tenants.models import EndUser, Tenant
 
