@@ -1,5 +1,6 @@
 """One JSON line an event (or a readable one in development), with the ids of the request and the task it belongs to."""
 
+import logging
 from typing import Any
 
 import structlog
@@ -39,8 +40,18 @@ def configuration(*, level: str, form: str) -> dict[str, Any]:
         "formatters": {"events": formatter},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "events"}},
         "root": {"handlers": ["stderr"], "level": level},
-        "loggers": {name: {"level": "WARNING"} for name in QUIET} | {"django": {"handlers": [], "propagate": True}},
+        "loggers": {
+            **{name: {"level": _at_least("WARNING", level)} for name in QUIET},
+            "django": {"handlers": [], "propagate": True, "level": level},
+            # It would say once more of every refused request what our own line says.
+            "django.request": {"level": _at_least("ERROR", level)},
+        },
     }
+
+
+def _at_least(least: str, level: str) -> str:
+    names = logging.getLevelNamesMapping()
+    return max(least, level, key=lambda name: names[name])
 
 
 # Libraries that speak at INFO for every call; ours say what matters.
