@@ -288,6 +288,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W021",  # HSTS preload: concerns the whole domain, not ours to decide for
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 # --- REST framework ---------------------------------------------------------------------------------------------------
 
@@ -337,6 +338,9 @@ UNFOLD = {
     "SITE_TITLE": "Memory Layer",
     "SITE_HEADER": "Memory Layer",
     "SITE_SYMBOL": "memory",
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda _request: static("memory_layer/favicon.svg")}
+    ],
     "SHOW_HISTORY": True,
     "SHOW_BACK_BUTTON": True,
     "STYLES": [lambda _request: static("memory_layer/admin.css")],

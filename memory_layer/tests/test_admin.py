@@ -110,3 +110,15 @@ def test_a_deleted_schedule_is_in_the_trail(admin_client, hourly, page):
         address(label, "changelist"), {"action": "delete_selected", "_selected_action": row.pk, "post": "yes"}
     )
     assert list(noted("admin.deleted")) == [("admin", page, str(row.pk), {})]
+
+
+def test_who_logs_in_without_a_destination_lands_on_the_first_page(client, db, django_user_model):
+    django_user_model.objects.create_superuser("op", password="a long password")
+    answer = client.post("/admin/login/", {"username": "op", "password": "a long password"})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+
+
+def test_browsers_find_an_icon(client, db):
+    answer = client.get("/favicon.ico", follow=True)
+    answer.close()
+    assert (answer.status_code, answer["Content-Type"]) == (200, "image/svg+xml")
