@@ -113,8 +113,12 @@ def write(run: Run, messages: MessageQuerySet, *, batch: int) -> Written | None:
     return Written(run, batch, path, manifest, digests)
 
 
+def folder_of(tenant: Tenant) -> str:
+    return f"{tenant.slug}-{tenant.pk}"
+
+
 def _folder(run: Run) -> str:
-    return f"{run.tenant.slug}-{run.tenant_id}/{run.pk}"
+    return f"{folder_of(run.tenant)}/{run.pk}"
 
 
 def _lines(tenant: Tenant, ids: list[UUID]) -> Iterator[str]:
@@ -164,6 +168,21 @@ def _tidy(run: Run, *, batch: int) -> None:
     for path in lying:
         attempt = ATTEMPT.search(path)
         if attempt and int(attempt[1]) <= batch and path not in named:
+            cold_files.remove(path)
+
+
+def remove_abandoned(tenant: Tenant) -> None:
+    """Delete files that no row names, of runs that have ended: what stands in them was never taken out of the database.
+
+    They are asked for in this order, files, runs, rows, so that no run begins, registers a file or ends in between
+    unnoticed.
+    """
+    lying = cold_files.paths_in(folder_of(tenant))
+    with tenant_scope(tenant):
+        going_on = {str(pk) for pk in Run.objects.for_tenant(tenant).running().values_list("pk", flat=True)}
+        named = set(ColdFile.objects.filter(tenant=tenant).values_list("path", flat=True))
+    for path in lying:
+        if path not in named and path.split("/")[-2] not in going_on:
             cold_files.remove(path)
 
 

@@ -82,12 +82,13 @@ def remove(path: str) -> None:
 
 
 def paths_in(folder: str) -> list[str]:
-    """Of the files that lie there, without their manifests."""
+    """Of the files that lie there and in the folders below, without their manifests."""
     try:
-        names = _storage().listdir(folder)[1]
+        folders, names = _storage().listdir(folder)
     except FileNotFoundError:
         return []
-    return [f"{folder}/{name}" for name in names if name.endswith(SUFFIX)]
+    below = [path for name in folders for path in paths_in(f"{folder}/{name}")]
+    return [f"{folder}/{name}" for name in names if name.endswith(SUFFIX)] + below
 
 
 def _pack(lines: Iterable[str], packed: IO[bytes]) -> int:

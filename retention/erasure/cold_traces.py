@@ -15,10 +15,10 @@ from uuid import UUID
 from django.core.files.storage import storages
 
 from memories.models import Conversation
-from retention import cold_files
+from retention import cold, cold_files
 from retention.cold_files import SUFFIX, CorruptColdFile
 from retention.erasure.subjects import Subject
-from retention.models import ColdFile, Run
+from retention.models import ColdFile
 from tenants.isolation import tenant_scope
 from tenants.models import EndUser, Tenant
 
@@ -57,15 +57,14 @@ def remove(named: InCold) -> None:
             cold_files.remove(file.path)  # its row goes with the tenant
         else:
             _write_anew(file, subject)
-    for path in _nobodys(subject.tenant):
-        cold_files.remove(path)
+    cold.remove_abandoned(subject.tenant)
     if isinstance(subject.row, Tenant):
-        _remove_folders(_folder(subject.tenant))
+        _remove_folders(cold.folder_of(subject.tenant))
 
 
 def left(subject: Subject) -> list[str]:
     """Paths of files that still hold something of the subject, those that no row names included."""
-    paths = _paths(_folder(subject.tenant))
+    paths = cold_files.paths_in(cold.folder_of(subject.tenant))
     return sorted(path for path in paths if isinstance(subject.row, Tenant) or _holds(path, subject))
 
 
@@ -130,29 +129,6 @@ def _revision(path: str) -> int:
 
 def _path(path: str, revision: int) -> str:
     return REVISION.sub(f"-r{revision}{SUFFIX}" if revision else SUFFIX, path)
-
-
-def _nobodys(tenant: Tenant) -> list[str]:
-    """Files that no row names, of runs that will not go on: what stands in them was never taken out of the database."""
-    with tenant_scope(tenant):
-        named = set(ColdFile.objects.filter(tenant=tenant).values_list("path", flat=True))
-        going_on = {str(pk) for pk in Run.objects.for_tenant(tenant).running().values_list("pk", flat=True)}
-    paths = _paths(_folder(tenant))
-    return [path for path in paths if path not in named and path.split("/")[-2] not in going_on]
-
-
-def _folder(tenant: Tenant) -> str:
-    return f"{tenant.slug}-{tenant.pk}"
-
-
-def _paths(folder: str) -> Iterator[str]:
-    try:
-        folders, files = storages["cold"].listdir(folder)
-    except FileNotFoundError:
-        return
-    yield from (f"{folder}/{name}" for name in files if name.endswith(SUFFIX))
-    for name in folders:
-        yield from _paths(f"{folder}/{name}")
 
 
 def _remove_folders(folder: str) -> None:
