@@ -16,7 +16,7 @@ from memory_layer.errors import error_response
 from tenants import audit
 from tenants.addresses import client_address, client_network
 from tenants.isolation import across_tenants
-from tenants.rate_limits import Limit, RateLimitsUnavailable, counter
+from tenants.rate_limits import Limit, RateLimitsUnavailable, counter, hits
 
 View = Callable[[HttpRequest], HttpResponseBase]
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
@@ -125,6 +125,7 @@ class LoginLimitMiddleware:
             return HttpResponse(str(error), "text/plain", status=error.status_code)
         if usage is None or usage.count <= usage.limit:
             return self.get_response(request)
+        hits.labels(limit.kind).inc()
         wait = {"Retry-After": str(usage.reset)}
         return HttpResponse("Too many attempts; try again later.", "text/plain", status=429, headers=wait)
 

@@ -5,6 +5,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import prometheus_client
 import structlog
 from django.conf import settings
 from django.http import HttpRequest
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
     from tenants.authentication import Caller
 
 log = structlog.get_logger(__name__)
+hits = prometheus_client.Counter("rate_limit_hits_total", "Requests refused by a rate limit.", ["kind"])
+uncounted = prometheus_client.Counter(
+    "rate_limit_uncounted_total", "Requests that came while Redis did not answer.", ["outcome"]
+)
 
 
 class RateLimited(exceptions.Throttled):
@@ -88,6 +93,7 @@ class Counter:
                 self._note(is_down=False)
                 # The window's last second is part of it.
                 return Usage(limit=usage["limit"], count=usage["count"], reset=usage["time_left"] + 1)
+        uncounted.labels("passed" if settings.MEMORY_RATE_LIMIT_FAIL_OPEN else "refused").inc()
         if settings.MEMORY_RATE_LIMIT_FAIL_OPEN:
             return None
         raise RateLimitsUnavailable
@@ -148,10 +154,13 @@ class RateLimitedView(APIView):
 
     def spend(self, *limits: Limit) -> None:
         """Count the request by all of `limits`. Raises RateLimited if one of them is used up."""
-        counted = [counter.count(self.request, limit) for limit in limits if limit.rate]
-        usages = [usage for usage in counted if usage]
-        self.usages += usages
-        if any(usage.count > usage.limit for usage in usages):
+        counted = {limit.kind: counter.count(self.request, limit) for limit in limits if limit.rate}
+        usages = {kind: usage for kind, usage in counted.items() if usage}
+        self.usages += usages.values()
+        exceeded = [kind for kind, usage in usages.items() if usage.count > usage.limit]
+        for kind in exceeded:
+            hits.labels(kind).inc()
+        if exceeded:
             raise RateLimited(tightest(self.usages).reset)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:

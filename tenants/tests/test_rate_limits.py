@@ -267,6 +267,20 @@ def test_beyond_the_limit_the_answer_says_why_and_how_long(api, limits):
     }
 
 
+def counted(client, name: str) -> float:
+    """What /metrics says of a series."""
+    lines = client.get("/metrics").content.decode().splitlines()
+    return next((float(line.split()[-1]) for line in lines if line.startswith(f"{name} ")), 0.0)
+
+
+def test_refusals_are_counted_by_the_limit_that_refused(api, limits):
+    limits(tenant="1/m", address="9/m")
+    series = 'rate_limit_hits_total{kind="tenant"}'
+    before = counted(api, series)
+    assert statuses(api, 3) == [200, 429, 429]
+    assert counted(api, series) == before + 2
+
+
 # --- Without Redis --------------------------------------------------------------------------------------------------
 
 
@@ -287,6 +301,16 @@ def test_an_outage_is_not_logged_by_every_request_that_it_refuses(api, limits, g
     limits(address="1/m")
     assert statuses(api, 3) == [503] * 3
     assert [record.name for record in caplog.records] == ["tenants.rate_limits"]
+
+
+@pytest.mark.parametrize(("is_open", "outcome"), [(True, "passed"), (False, "refused")])
+def test_what_an_outage_leaves_uncounted_is_counted(api, limits, gone, settings, is_open, outcome):
+    settings.MEMORY_RATE_LIMIT_FAIL_OPEN = is_open
+    limits(address="1/m")
+    series = f'rate_limit_uncounted_total{{outcome="{outcome}"}}'
+    before = counted(api, series)
+    statuses(api, 3)
+    assert counted(api, series) == before + 3
 
 
 def test_an_outage_is_logged_once_and_so_is_its_end(api, limits, settings, gone, caplog):
