@@ -36,10 +36,11 @@ def once(
     with caller.scope(tenant):
         if key is None:
             return act()
+        digest = _digest(request)
         row, is_first = IdempotencyKey.objects.get_or_create(
-            tenant=tenant, end_user_id=caller.end_user_id, key=key, defaults={"request_digest": _digest(request)}
+            tenant=tenant, end_user_id=caller.end_user_id, key=key, defaults={"request_digest": digest}
         )
-        return _first_answer(row, act, shown_once) if is_first else _answer_again(row, _digest(request))
+        return _first_answer(row, act, shown_once) if is_first else _answer_again(row, digest)
 
 
 def given_key(request: Request) -> str | None:

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -18,7 +17,7 @@ from tenants import tasks as tenant_tasks
 from tenants.models import ApiKey, IdempotencyKey, Tenant
 from tenants.tests.admin_pages import listed
 from tenants.tests.factories import TenantFactory
-from tenants.tests.plain_login import plain_login
+from tenants.tests.plain_login import PlainBrowser, plain_login
 
 pytestmark = pytest.mark.django_db
 ROWS = {
@@ -28,14 +27,6 @@ ROWS = {
     "memories_message": lambda message: message,
     "memories_messageembedding": lambda message: queue(message)[0],
 }
-
-
-class PlainBrowser(Client):
-    """A browser at a service whose login is an ordinary one."""
-
-    def request(self, **kwargs):
-        with plain_login():
-            return super().request(**kwargs)
 
 
 @pytest.fixture

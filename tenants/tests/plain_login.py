@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import connection
+from django.test import Client
 from rest_framework.test import APIClient
 
 from tenants import isolation
@@ -45,6 +46,14 @@ def _become(scope: isolation.Scope, *, local: bool) -> None:
 
 class PlainClient(APIClient):
     """A client of a service whose login is an ordinary one: what forgets its scope finds nothing."""
+
+    def request(self, **kwargs: Any) -> Any:
+        with plain_login():
+            return super().request(**kwargs)
+
+
+class PlainBrowser(Client):
+    """A browser at such a service."""
 
     def request(self, **kwargs: Any) -> Any:
         with plain_login():

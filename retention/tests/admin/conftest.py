@@ -2,18 +2,9 @@
 
 import pytest
 from django.contrib.auth.models import Permission, User
-from django.test import Client
 
 from memories.tests.factories import ConversationFactory
-from tenants.tests.plain_login import plain_login
-
-
-class PlainBrowser(Client):
-    """What forgets its scope finds nothing."""
-
-    def request(self, **kwargs):
-        with plain_login():
-            return super().request(**kwargs)
+from tenants.tests.plain_login import PlainBrowser
 
 
 @pytest.fixture
