@@ -38,6 +38,11 @@ class Tenant(models.Model):
         validators=[validate_rate],
         help_text="COUNT/second, /minute, /hour or /day, such as 120/minute; 0: no limit. Empty: the setting applies.",
     )
+    daily_token_budget = models.PositiveBigIntegerField(
+        null=True,
+        blank=True,
+        help_text="Tokens of language models a day (UTC); 0: no limit. Empty: the setting applies.",
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

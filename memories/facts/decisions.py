@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from memories.facts.statements import Candidate, FactRef, Known, New
-from memories.facts.vocabulary import Standing
+from memories.vocabulary import Standing
 
 
 class Reason(StrEnum):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from memories.facts.vocabulary import Category, Slot, Standing, TemporalState
+from memories.vocabulary import Category, Slot, Standing, TemporalState
 
 CONFIDENCE_MIN = 0.5
 WORDS_MIN = 2

@@ -21,7 +21,7 @@ from memories.facts.statements import (
     is_meant_by,
     says_the_same,
 )
-from memories.facts.vocabulary import Standing, TemporalState
+from memories.vocabulary import HIDDEN, Standing, TemporalState
 
 CONFIDENCE_MARGIN = 0.15
 GONE = frozenset({Standing.SUPERSEDED, Standing.ENDED, Standing.REMOVED})
@@ -30,7 +30,7 @@ ROUNDING = 1e-9  # 0.9 - 0.15 and 0.75 are the same confidence
 
 @dataclass(frozen=True)
 class Timeline:
-    """All facts of a person (or of one slot) that nobody removed, oldest first."""
+    """All facts of a person (or of one slot) but those that a person or a merger took away, oldest first."""
 
     current: list[Known]
     history: list[Known]
@@ -38,7 +38,7 @@ class Timeline:
 
 def timeline(facts: Iterable[Known]) -> Timeline:
     """The facts in the order in which they became valid, and those of them that are current."""
-    kept = [fact for fact in facts if fact.standing != Standing.REMOVED]
+    kept = [fact for fact in facts if fact.standing not in HIDDEN]
     history = sorted(kept, key=lambda fact: (fact.valid_from, fact.said_at, fact.is_current))
     return Timeline(current=[fact for fact in history if fact.is_current], history=history)
 
@@ -90,7 +90,8 @@ class Ledger:
         return None
 
     def _place(self, candidate: Candidate) -> Decision:
-        same = [fact for fact in self.facts.values() if self._is_same_in_force(candidate, fact)]
+        alike = [fact for fact in self.facts.values() if self._says_the_same_of_then(candidate, fact)]
+        same = [fact for fact in map(self._survivor, alike) if _in_force(fact, candidate.said_at)]
         accepted = [fact for fact in same if fact.standing != Standing.NOT_ACCEPTED]
         if accepted:
             return _refresh(max(accepted, key=_precedence), candidate)
@@ -103,22 +104,24 @@ class Ledger:
             return _refresh(same[0], candidate)
         return Reject(candidate=candidate, reason=Reason.LESS_CERTAIN, id=self._new_id())
 
-    def _is_same_in_force(self, candidate: Candidate, fact: Known) -> bool:
-        return (
-            candidate.temporal_state == fact.temporal_state
-            and _in_force(fact, candidate.said_at)
-            and says_the_same(candidate, fact, similarity=self.similarity)
-        )
+    def _says_the_same_of_then(self, candidate: Candidate, fact: Known) -> bool:
+        is_of_one_time = candidate.temporal_state == fact.temporal_state
+        return is_of_one_time and says_the_same(candidate, fact, similarity=self.similarity)
+
+    def _survivor(self, fact: Known) -> Known:
+        """The fact itself or, after mergers, the one that has its sources."""
+        while fact.standing == Standing.MERGED and fact.replaced_by in self.facts:
+            fact = self.facts[fact.replaced_by]
+        return fact
 
     def _insert(self, candidate: Candidate, *, before: Known | None = None, after: Known | None = None) -> Insert:
-        valid_from = candidate.valid_from or candidate.said_at
-        if before:
-            valid_from = max(valid_from, before.valid_from)
+        valid_from = max(_begins(candidate), before.valid_from) if before else _begins(candidate)
+        valid_until = after.valid_from if after else candidate.valid_until
         insert = Insert(
             id=self._new_id(),
             candidate=candidate,
             valid_from=valid_from,
-            valid_until=max(valid_from, after.valid_from) if after else candidate.valid_until,
+            valid_until=max(valid_from, valid_until) if valid_until else None,
             replaced_by=after.id if after else None,
         )
         return Supersede(**vars(insert), replaces=before.id) if before else insert
@@ -132,6 +135,12 @@ class Ledger:
         self.facts.update({fact.id: fact for fact in outcome(decision, self.facts)})
 
 
+def _begins(candidate: Candidate) -> datetime:
+    """When it became true, as far as it was said: "worked there until 2015" was true then, not when it was told."""
+    start = candidate.valid_from or candidate.said_at
+    return min(start, candidate.valid_until) if candidate.valid_until else start
+
+
 def _claims_slot(candidate: Candidate) -> bool:
     is_single = candidate.slot is not None and candidate.slot.is_single_valued
     return is_single and candidate.temporal_state == TemporalState.CURRENT
@@ -139,7 +148,7 @@ def _claims_slot(candidate: Candidate) -> bool:
 
 def _took_slot(fact: Known, candidate: Candidate) -> bool:
     """Whether the fact is, or once was, the current one of the candidate's slot."""
-    was_current = fact.standing not in {Standing.NOT_ACCEPTED, Standing.REMOVED}
+    was_current = fact.standing not in HIDDEN | {Standing.NOT_ACCEPTED}
     return was_current and fact.slot == candidate.slot and fact.temporal_state == TemporalState.CURRENT
 
 
@@ -162,7 +171,7 @@ def _in_force(fact: Known, at: datetime) -> bool:
     """Whether nothing had replaced or ended the fact by then."""
     if fact.standing in {Standing.SUPERSEDED, Standing.ENDED}:
         return fact.valid_until is not None and at < fact.valid_until
-    return fact.standing != Standing.REMOVED
+    return fact.standing not in HIDDEN
 
 
 def _is_sure_enough(candidate: Candidate, fact: Known) -> bool:

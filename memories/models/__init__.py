@@ -2,7 +2,26 @@
 
 from memories.models.conversation import Conversation
 from memories.models.embedding import EmbeddingStatus, EmbeddingWindow, MessageEmbedding
+from memories.models.fact import Fact, FactSource, FactVector, Profile
 from memories.models.hold import Hold
+from memories.models.job import Job, JobKind, JobStatus, Reading, TokenSpend
 from memories.models.message import Message, Role
 
-__all__ = ["Conversation", "EmbeddingStatus", "EmbeddingWindow", "Hold", "Message", "MessageEmbedding", "Role"]
+__all__ = [
+    "Conversation",
+    "EmbeddingStatus",
+    "EmbeddingWindow",
+    "Fact",
+    "FactSource",
+    "FactVector",
+    "Hold",
+    "Job",
+    "JobKind",
+    "JobStatus",
+    "Message",
+    "MessageEmbedding",
+    "Profile",
+    "Reading",
+    "Role",
+    "TokenSpend",
+]

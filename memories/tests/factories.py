@@ -1,9 +1,10 @@
 """Rows for tests; what hangs on a parent shares the parent's tenant."""
 
 import factory
+from django.utils import timezone
 
-from memories.models import Conversation, Message
-from tenants.tests.factories import TenantFactory
+from memories.models import Conversation, Fact, Job, Message
+from tenants.tests.factories import EndUserFactory, TenantFactory
 
 
 class ConversationFactory(factory.django.DjangoModelFactory[Conversation]):
@@ -22,3 +23,27 @@ class MessageFactory(factory.django.DjangoModelFactory[Message]):
     tenant = factory.SelfAttribute("conversation.tenant")
     role = "user"
     content = factory.Sequence(lambda n: f"message number {n}")
+
+
+class FactFactory(factory.django.DjangoModelFactory[Fact]):
+    class Meta:
+        model = Fact
+
+    end_user = factory.SubFactory(EndUserFactory)
+    tenant = factory.SelfAttribute("end_user.tenant")
+    category = "user_preference"
+    content = factory.Sequence(lambda n: f"Likes dish number {n}.")
+    confidence = 0.9
+    temporal_state = "current"
+    said_at = factory.LazyFunction(timezone.now)
+    last_refreshed_at = factory.SelfAttribute("said_at")
+    valid_from = factory.SelfAttribute("said_at")
+
+
+class JobFactory(factory.django.DjangoModelFactory[Job]):
+    class Meta:
+        model = Job
+
+    end_user = factory.SubFactory(EndUserFactory)
+    tenant = factory.SelfAttribute("end_user.tenant")
+    kind = "extract"

@@ -11,8 +11,21 @@ from django.db import connection, models
 from psycopg.sql import SQL, Identifier
 
 from memories import ingest
-from memories.models import Conversation, EmbeddingWindow, Hold, Message, MessageEmbedding
-from memories.tests.factories import ConversationFactory, MessageFactory
+from memories.models import (
+    Conversation,
+    EmbeddingWindow,
+    Fact,
+    FactSource,
+    FactVector,
+    Hold,
+    Job,
+    Message,
+    MessageEmbedding,
+    Profile,
+    Reading,
+    TokenSpend,
+)
+from memories.tests.factories import ConversationFactory, FactFactory, JobFactory, MessageFactory
 from memories.tests.helpers import embed_all
 from memory_layer.tests.cross_tenant_cases import Ids
 from retention.models import ColdFile, PlannedItem, Policy, Receipt, Rule, Run
@@ -30,6 +43,10 @@ MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models
 def _message(tenant: Tenant) -> Message:
     user = EndUserFactory.create(tenant=tenant)
     return MessageFactory.create(conversation__tenant=tenant, conversation__end_user=user, end_user=user)
+
+
+def _fact(tenant: Tenant) -> Fact:
+    return FactFactory.create(end_user__tenant=tenant, standing="superseded")
 
 
 def _run(tenant: Tenant) -> Run:
@@ -56,6 +73,19 @@ MAKE: dict[type[models.Model], Callable[[Tenant], Any]] = {
     EmbeddingWindow: lambda tenant: EmbeddingWindow.objects.create(
         tenant=tenant, message=_message(tenant), model="m", position=0, vector=np.ones(3)
     ),
+    Fact: _fact,
+    FactSource: lambda tenant: FactSource.objects.create(tenant=tenant, fact=_fact(tenant), message_id=new_id()),
+    FactVector: lambda tenant: FactVector.objects.create(
+        tenant=tenant, fact=_fact(tenant), model="m", vector=np.ones(3)
+    ),
+    Profile: lambda tenant: Profile.objects.create(
+        tenant=tenant, end_user=EndUserFactory.create(tenant=tenant), updated_at=LONG_AGO
+    ),
+    Job: lambda tenant: JobFactory.create(end_user__tenant=tenant),
+    Reading: lambda tenant: Reading.objects.create(
+        tenant=tenant, message=_message(tenant), job=JobFactory.create(end_user__tenant=tenant)
+    ),
+    TokenSpend: lambda tenant: TokenSpend.objects.create(tenant=tenant, day=LONG_AGO.date(), model="m"),
     Policy: lambda tenant: Policy.objects.create(tenant=tenant),
     Rule: lambda tenant: Rule.objects.create(tenant=tenant, name="r", rule_type="age", action="archive"),
     Run: _run,

@@ -4,7 +4,7 @@ Contractions are written out before ("I am", "do not").
 """
 
 from memories.facts.patterns.grammar import Pattern, is_language, is_no_tool, is_skill
-from memories.facts.vocabulary import Category, Slot, TemporalState
+from memories.vocabulary import Category, Slot, TemporalState
 
 PAST, FUTURE = TemporalState.PAST, TemporalState.FUTURE
 NOW = r"(?:now |currently |still |actually |also |really |just |recently |finally |mostly |mainly )?"

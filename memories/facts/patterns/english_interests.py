@@ -2,7 +2,7 @@
 
 from memories.facts.patterns.english import ANYMORE, NOW, PAST
 from memories.facts.patterns.grammar import Pattern, is_hobby, is_tech
-from memories.facts.vocabulary import Slot, TemporalState
+from memories.vocabulary import Slot, TemporalState
 
 RECURRING = TemporalState.RECURRING
 LIKE = r"(?:like|love|enjoy|adore)"

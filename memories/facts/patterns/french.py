@@ -1,7 +1,7 @@
 """What people most often say of themselves in French. "j'" is written "je" before."""
 
 from memories.facts.patterns.grammar import Pattern
-from memories.facts.vocabulary import Category, Slot, TemporalState
+from memories.vocabulary import Category, Slot, TemporalState
 
 PAST, FUTURE = TemporalState.PAST, TemporalState.FUTURE
 NOW = r"(?:maintenant |actuellement |aussi |vraiment |beaucoup |bien )?"

@@ -1,7 +1,7 @@
 """What people most often say of themselves in German."""
 
 from memories.facts.patterns.grammar import Pattern
-from memories.facts.vocabulary import Category, Slot, TemporalState
+from memories.vocabulary import Category, Slot, TemporalState
 
 PAST, FUTURE = TemporalState.PAST, TemporalState.FUTURE
 NOW = r"(?:jetzt |gerade |momentan |aktuell |derzeit |auch |sehr |wirklich |seit \d{4} )?"

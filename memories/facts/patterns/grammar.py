@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from memories.facts.patterns import lexicon
-from memories.facts.vocabulary import USUAL_CATEGORY, Category, Slot, TemporalState
+from memories.vocabulary import USUAL_CATEGORY, Category, Slot, TemporalState
 
 PROPER_WORD = r"(?!I\b)(?-i:[A-ZÀ-ÖØ-ÞĀ-Ž0-9])[\w'’&+]*(?:-\w+)*"
 PROPER = rf"{PROPER_WORD}(?: (?:(?:of|de|del|la|du|am|der|and|&) (?:the )?)?{PROPER_WORD})*"

@@ -1,6 +1,6 @@
 """Words that tell what kind of thing somebody likes, is, or is related to. Lower case, singular."""
 
-from memories.facts.vocabulary import Slot
+from memories.vocabulary import Slot
 
 
 def _words(listed: str) -> frozenset[str]:

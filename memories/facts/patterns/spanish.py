@@ -1,7 +1,7 @@
 """What people most often say of themselves in Spanish."""
 
 from memories.facts.patterns.grammar import Pattern
-from memories.facts.vocabulary import Category, Slot, TemporalState
+from memories.vocabulary import Category, Slot, TemporalState
 
 PAST, FUTURE = TemporalState.PAST, TemporalState.FUTURE
 NOW = r"(?:ahora |actualmente |también |mucho )?"

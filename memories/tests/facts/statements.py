@@ -8,7 +8,7 @@ from uuid import UUID
 from memories.facts.decisions import Close, Decision, Insert, Refresh, Reject, Supersede
 from memories.facts.statements import Candidate, FactRef, Known, New, Similarity, cosine
 from memories.facts.supersession import decide
-from memories.facts.vocabulary import USUAL_CATEGORY, Category, Slot, Standing, TemporalState
+from memories.vocabulary import USUAL_CATEGORY, Category, Slot, Standing, TemporalState
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NOW = START + timedelta(days=365)

@@ -6,9 +6,9 @@ import pytest
 
 from memories.facts.rules import extract
 from memories.facts.statements import Turn
-from memories.facts.vocabulary import Slot, TemporalState
 from memories.tests.facts.labelled import DIALOGUES, SESSIONS, score
 from memories.tests.facts.statements import Store, day, message, said
+from memories.vocabulary import Slot, TemporalState
 
 HELD_OUT = [dialogue for dialogue in DIALOGUES if dialogue["held_out"]]
 SEEN = [dialogue for dialogue in DIALOGUES if not dialogue["held_out"]]

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from memories.facts.patterns import PATTERNS
 from memories.facts.rules import extract
 from memories.facts.statements import Turn, is_acceptable
-from memories.facts.vocabulary import Category, Slot, TemporalState
 from memories.tests.facts.statements import day, message
+from memories.vocabulary import Category, Slot, TemporalState
 
 
 def turn(content: str, *, number: int = 0, role: str = "user", **given_) -> Turn:

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from memories.facts.statements import cosine, is_acceptable, is_meant_by, normalised, says_the_same
-from memories.facts.vocabulary import Slot
 from memories.tests.facts.statements import Store, said
+from memories.vocabulary import Slot
 
 
 def known(content, slot=None, **given):

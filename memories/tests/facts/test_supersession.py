@@ -3,8 +3,8 @@ import pytest
 from memories.facts.decisions import Close, Insert, Reason, Refresh, Reject, Supersede, outcome
 from memories.facts.statements import New
 from memories.facts.supersession import Ledger, decide, timeline
-from memories.facts.vocabulary import Slot, Standing, TemporalState
 from memories.tests.facts.statements import NOW, Store, day, message, said
+from memories.vocabulary import Slot, Standing, TemporalState
 
 PAST, FUTURE, RECURRING = TemporalState.PAST, TemporalState.FUTURE, TemporalState.RECURRING
 AUSTIN, DALLAS = "Lives in Austin, Texas.", "Lives in Dallas."

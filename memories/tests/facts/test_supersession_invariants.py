@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from memories.facts.decisions import Insert, Reject
 from memories.facts.statements import Candidate, normalised
 from memories.facts.supersession import timeline
-from memories.facts.vocabulary import Slot, Standing, TemporalState
 from memories.tests.facts.statements import NOW, Store, said
+from memories.vocabulary import Slot, Standing, TemporalState
 
 SLOTS = [Slot.LOCATION, Slot.EMPLOYER, Slot.FOOD, None]
 VALUES = ["Acme", "Berlin", "Cork", "the Acme", "ACME, Ltd"]

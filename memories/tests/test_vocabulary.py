@@ -1,4 +1,4 @@
-from memories.facts.vocabulary import USUAL_CATEGORY, Category, Slot, TemporalState
+from memories.vocabulary import USUAL_CATEGORY, Category, Slot, TemporalState
 
 
 def test_the_contract_names_the_single_valued_slots() -> None:

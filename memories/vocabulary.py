@@ -1,9 +1,9 @@
 """The words of the fact engine: categories, temporal states, slots, and where a stored fact stands."""
 
-from enum import StrEnum
+from django.db.models import TextChoices
 
 
-class Category(StrEnum):
+class Category(TextChoices):
     """What a fact is about."""
 
     BIOGRAPHICAL = "biographical"
@@ -13,7 +13,7 @@ class Category(StrEnum):
     LEARNING = "learning"
 
 
-class TemporalState(StrEnum):
+class TemporalState(TextChoices):
     """When a fact is true, as seen from the moment it was said."""
 
     CURRENT = "current"
@@ -22,7 +22,7 @@ class TemporalState(StrEnum):
     RECURRING = "recurring"
 
 
-class Standing(StrEnum):
+class Standing(TextChoices):
     """Where a stored fact stands. The one `current` fact of a single-valued slot is the one that holds."""
 
     HOLDS = "holds"
@@ -30,9 +30,14 @@ class Standing(StrEnum):
     ENDED = "ended"  # the person said that it is no longer so
     NOT_ACCEPTED = "not_accepted"  # too uncertain to replace what holds; kept for the timeline
     REMOVED = "removed"  # a person removed it: it is not extracted again
+    CORRECTED = "corrected"  # the wording that a person put right: the same messages do not bring it back
+    MERGED = "merged"  # another fact says the same, and has its sources now
 
 
-class Slot(StrEnum):
+HIDDEN = frozenset({Standing.REMOVED, Standing.CORRECTED, Standing.MERGED})  # on no timeline
+
+
+class Slot(TextChoices):
     """The question that a fact answers. A single-valued one has one current answer, the others any number."""
 
     LOCATION = "location"

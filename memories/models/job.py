@@ -1,0 +1,125 @@
+"""Queued work on facts, which messages it reads, and what it spent."""
+
+from typing import Self
+
+from django.db import models
+from django.db.models.functions import Now
+
+from memories.models.conversation import Conversation
+from memories.models.fact import READER_MAX
+from memories.models.message import Message
+from tenants.ids import new_id
+from tenants.models import EndUser, Tenant
+
+
+class JobKind(models.TextChoices):
+    EXTRACT = "extract", "Extract facts"
+    CONSOLIDATE = "consolidate", "Consolidate facts"
+
+
+class JobStatus(models.TextChoices):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+OPEN = (JobStatus.QUEUED, JobStatus.RUNNING)
+
+
+class JobQuerySet(models.QuerySet["Job"]):
+    def for_tenant(self, tenant: Tenant) -> Self:
+        return self.filter(tenant=tenant)
+
+    def due(self) -> Self:
+        """Work to take up: waiting, or claimed by a worker whose time ran out. One clock for all: the database's."""
+        return self.filter(status__in=OPEN, due_at__lte=Now())
+
+    def retry(self) -> int:
+        """Queue failed ones again from the start; return how many."""
+        failed = self.filter(status=JobStatus.FAILED)
+        return failed.update(status=JobStatus.QUEUED, attempts=0, due_at=Now(), claim=None, error="", finished_at=None)
+
+
+class Job(models.Model):
+    """A queued operation on the facts of an end user. While `claim` stands, only its holder may finish the row.
+
+    `error` says why it failed, or why it still waits; `result` holds counts, never text of messages.
+    """
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="jobs")
+    end_user = models.ForeignKey(EndUser, on_delete=models.CASCADE, db_constraint=False, related_name="jobs")
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, null=True, blank=True, db_constraint=False, related_name="jobs"
+    )
+    kind = models.CharField(max_length=16, choices=JobKind)
+    status = models.CharField(max_length=16, choices=JobStatus, default=JobStatus.QUEUED)
+    due_at = models.DateTimeField(db_default=Now())
+    claim = models.UUIDField(null=True, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    error = models.TextField(blank=True)
+    result = models.JSONField(default=dict)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "id"], name="job_of_tenant"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=JobKind.values, status__in=JobStatus.values), name="job_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=JobStatus.RUNNING) | ~models.Q(claim=None), name="running_job_is_claimed"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(status__in=OPEN), name="job_open"),
+            models.Index(fields=["conversation", "kind", "status"], name="job_of_conversation"),
+            models.Index(fields=["tenant", "-created_at", "-id"], name="job_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.status}"
+
+    @property
+    def progress(self) -> float:
+        """0 to 1: the share that is done. A job is one step, which is done or not."""
+        return 1.0 if self.status == JobStatus.SUCCEEDED else 0.0
+
+
+class Reading(models.Model):
+    """A message given to an extractor, by `job`. There is one a message: it is read for facts once.
+
+    Jobs are forgotten some time after they succeeded; that the message was read is not.
+    """
+
+    message = models.OneToOneField(
+        Message, on_delete=models.CASCADE, primary_key=True, db_constraint=False, related_name="reading"
+    )
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
+    job = models.ForeignKey(Job, on_delete=models.SET_NULL, null=True, db_constraint=False, related_name="readings")
+
+    def __str__(self) -> str:
+        return str(self.message_id)
+
+
+class TokenSpend(models.Model):
+    """What a tenant's calls to one language model took on one day (UTC). `cost` is in US dollars, where it is known."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="token_spends")
+    day = models.DateField()
+    model = models.CharField(max_length=READER_MAX)
+    calls = models.PositiveIntegerField(default=0)
+    input_tokens = models.PositiveBigIntegerField(default=0)
+    output_tokens = models.PositiveBigIntegerField(default=0)
+    cost = models.DecimalField("cost (USD)", max_digits=14, decimal_places=6, null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "day", "model"], name="token_spend_is_unique")]
+        ordering = ["-day", "model"]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.model}"
