@@ -18,11 +18,12 @@ demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
 test: $(VENV)/dev  ## the whole suite, with branch coverage
 	@$(BIN)/pytest -n auto --cov --cov-report=term
 
-bench: $(VENV)/dev  ## how fast: embedding, lag, what guards and limits cost, retention
+bench: $(VENV)/dev  ## how fast: embedding, lag, what guards and limits cost, recall, retention
 	@$(BIN)/python -m bench.embedding docs/samples/conversation.jsonl
 	@$(BIN)/python -m bench.lag
 	@$(BIN)/python -m bench.guards
 	@$(BIN)/python -m bench.limits
+	@$(BIN)/python -m bench.recall
 	@$(BIN)/python -m bench.retention --messages 20000 --tenants 20
 
 lint: $(VENV)/dev  ## style, types, import contracts, migrations

@@ -19,7 +19,7 @@ from memories import search_cache
 from memories.importance import Formula, importance_sql
 from memories.models import EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
 from memories.models.embedding import MessageEmbeddingQuerySet
-from memories.providers.base import EmbeddingProvider, EmbeddingRejected, EmbeddingUnavailable, Vectors, model_key
+from memories.providers.base import EmbeddingProvider, ProviderRejected, ProviderUnavailable, Vectors, model_key
 from tenants.isolation import across_tenants
 
 BATCH = 64
@@ -98,13 +98,13 @@ def _finish(claimed: Claimed, provider: EmbeddingProvider) -> None:
     """Embed and save a claimed batch; a text the provider refuses fails alone, never its neighbours."""
     try:
         save(_embed(claimed.rows, provider), claim=claimed.claim)
-    except EmbeddingRejected as error:
+    except ProviderRejected as error:
         if len(claimed.rows) > 1:
             for row in claimed.rows:
                 _finish(Claimed(claimed.claim, [row]), provider)
         else:
             _release(claimed, EmbeddingStatus.FAILED, reason=str(error))
-    except EmbeddingUnavailable as error:
+    except ProviderUnavailable as error:
         _postpone(claimed, reason=str(error), at_least=timedelta(seconds=error.retry_after or 0))
 
 

@@ -1,4 +1,4 @@
-"""Store messages: committed first, embedded after.
+"""Store messages: committed first, embedded after; turns of a session are then read for facts, too.
 
 One path serves a single message and a thousand: conversations and end users are looked up (and made) together, messages
 inserted together, each with the row that says it is to be embedded. A worker is woken after the commit.
@@ -14,11 +14,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from memories import embedding, search_cache
+from memories.facts import jobs
 from memories.importance import Formula, importance
-from memories.models import Conversation, Message, MessageEmbedding
+from memories.models import Conversation, Job, Message, MessageEmbedding
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
-from memories.tasks import wake_embedding_worker
+from memories.tasks import wake_embedding_worker, wake_fact_worker
 from tenants import end_users
 from tenants.isolation import tenant_scope
 from tenants.models import EndUser, Tenant
@@ -46,6 +47,14 @@ class Stored:
     is_new: bool
 
 
+@dataclass(frozen=True)
+class Ingested:
+    """`job` reads the message for facts; None for a repeat whose job is long done."""
+
+    message: Message
+    job: Job | None
+
+
 class Taken(Exception):
     """An id is that of a row which this caller cannot see: another end user's. `field` says which id."""
 
@@ -61,6 +70,28 @@ def store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:
     """
     with tenant_scope(tenant):
         return _store(tenant, new)
+
+
+def ingest_turn(tenant: Tenant, turn: NewMessage) -> Ingested:
+    """Store a turn of the end user `turn.user_id` and have it read for facts. Raises Taken for another's session."""
+    with tenant_scope(tenant):
+        stored = _store(tenant, [turn])[0]
+        message, end_user = stored.message, stored.message.end_user
+        if not stored.is_new or end_user is None:
+            return Ingested(message, Job.objects.filter(readings__message=message).first())
+        _belong(message.conversation, end_user)
+        job = jobs.queue_turn(message, message.conversation, end_user)
+        transaction.on_commit(lambda: wake_fact_worker(settings.MEMORY_EXTRACTION_DEBOUNCE_SECONDS))
+        return Ingested(message, job)
+
+
+def _belong(session: Conversation, end_user: EndUser) -> None:
+    """A session is one person's; whoever names somebody else in it is about to mix up what is known of them."""
+    if session.end_user_id is None:
+        session.end_user = end_user
+        session.save(update_fields=["end_user"])
+    if session.end_user_id != end_user.pk:
+        raise Taken("session_id", session.external_id)
 
 
 def _store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:

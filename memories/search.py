@@ -20,7 +20,7 @@ from memories import search_cache
 from memories.importance import Formula, importance_sql, recency_sql
 from memories.models import EmbeddingWindow, Message
 from memories.models.message import TEXT_SEARCH_CONFIG, MessageQuerySet
-from memories.providers.base import EmbeddingError, EmbeddingProvider, Vectors, model_key
+from memories.providers.base import EmbeddingProvider, ProviderError, Vectors, model_key
 from memories.ranking import Candidate, Ranked, rank
 from tenants.models import Tenant
 
@@ -88,7 +88,7 @@ def understand(query: Query, *, provider: EmbeddingProvider) -> Understood:
         return Understood(query, model, vector=None, degraded=False)
     try:
         return Understood(query, model, search_cache.query_vector(provider, query.text), degraded=False)
-    except EmbeddingError as error:
+    except ProviderError as error:
         log.warning("search_degraded", reason=str(error))
         return Understood(query, model, vector=None, degraded=True)
 

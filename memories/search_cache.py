@@ -18,7 +18,7 @@ from memories.ranking import Ranked
 def query_vector(provider: EmbeddingProvider, text: str) -> Vectors:
     """The vector of a query, shape (dimensions,); from the cache for MEMORY_CACHE_EMBEDDING_TTL_SECONDS.
 
-    Raises EmbeddingError if the provider cannot be had.
+    Raises ProviderError if the provider cannot be had.
     """
     key = f"query-vector:{_digest(model_key(provider), text)}"
     known = cache.get(key)

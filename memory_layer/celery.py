@@ -35,3 +35,4 @@ def load_local_model(**_: Any) -> None:
 def take_up_abandoned_work(**_: Any) -> None:
     """A worker that starts may follow one that died: look for work now, not at the next beat."""
     app.send_task("memories.tasks.embed_pending", queue="embed")
+    app.send_task("memories.tasks.work_off_jobs", queue="extract")

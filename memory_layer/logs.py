@@ -54,8 +54,9 @@ def _at_least(least: str, level: str) -> str:
     return max(least, level, key=lambda name: names[name])
 
 
-# Libraries that speak at INFO for every call; ours say what matters.
+# Libraries that speak at INFO for every call, or at DEBUG of all that they send; ours say what matters.
 QUIET = (
+    "anthropic",
     "celery.app.trace",
     "celery.beat",
     "celery.worker.strategy",
@@ -66,5 +67,6 @@ QUIET = (
     "httpx2",
     "httpcore",
     "kombu",
+    "openai",
     "sentence_transformers",
 )

@@ -56,6 +56,11 @@ MEMORY_OPENROUTER_API_KEY: str | None = env.str("MEMORY_OPENROUTER_API_KEY", Non
 MEMORY_LLM_PROVIDER: str = env.str("MEMORY_LLM_PROVIDER", "rules", validate=OneOf(environment.LLM_PROVIDERS))
 MEMORY_LLM_MODEL: str | None = env.str("MEMORY_LLM_MODEL", None)
 MEMORY_LLM_BASE_URL: str | None = env.str("MEMORY_LLM_BASE_URL", None)
+MEMORY_LLM_TIMEOUT_SECONDS: float = env.float("MEMORY_LLM_TIMEOUT_SECONDS", 60.0, validate=Range(0.1))
+MEMORY_LLM_DAILY_TOKEN_BUDGET: int = env.int("MEMORY_LLM_DAILY_TOKEN_BUDGET", 0, validate=Range(0))
+MEMORY_EXTRACTION_DEBOUNCE_SECONDS: float = env.float(
+    "MEMORY_EXTRACTION_DEBOUNCE_SECONDS", 3.0 if MEMORY_LLM_PROVIDER == "rules" else 20.0, validate=Range(0, 3600)
+)
 MEMORY_CIRCUIT_FAILURE_THRESHOLD: int = env.int("MEMORY_CIRCUIT_FAILURE_THRESHOLD", 5, validate=Range(1))
 MEMORY_CIRCUIT_RECOVERY_SECONDS: float = env.float("MEMORY_CIRCUIT_RECOVERY_SECONDS", 30.0, validate=Range(0))
 
@@ -173,13 +178,26 @@ CELERY_TASK_TIME_LIMIT = 360
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_DEFAULT_QUEUE = "maintenance"
-CELERY_TASK_ROUTES = {"memories.tasks.embed_pending": {"queue": "embed"}}
+CELERY_TASK_ROUTES = {
+    "memories.tasks.embed_pending": {"queue": "embed"},
+    "memories.tasks.embed_missing_facts": {"queue": "embed"},
+    "memories.tasks.work_off_jobs": {"queue": "extract"},
+}
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
 CELERY_BEAT_SCHEDULE = {
     "embed what was missed": {"task": "memories.tasks.embed_pending", "schedule": 10.0, "options": {"expires": 10.0}},
     "queue messages the current model has no vector of": {"task": "memories.tasks.queue_missing", "schedule": 300.0},
     "refresh stored importance": {"task": "memories.tasks.rescore_importance", "schedule": 3600.0},
+    "work off jobs that were missed": {
+        "task": "memories.tasks.work_off_jobs",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
+    "embed facts that have no vector": {"task": "memories.tasks.embed_missing_facts", "schedule": 300.0},
+    "choose essential facts": {"task": "memories.tasks.choose_essentials", "schedule": 6 * 3600.0},
+    "consolidate facts": {"task": "memories.tasks.queue_consolidations", "schedule": 7 * 86400.0},
+    "forget finished jobs": {"task": "memories.tasks.forget_finished_jobs", "schedule": 86400.0},
     "continue retention runs whose worker died": {"task": "retention.tasks.continue_runs", "schedule": 60.0},
     "forget old retention plans": {"task": "retention.tasks.forget_plans", "schedule": 86400.0},
     "forget old idempotency keys": {"task": "tenants.tasks.forget_idempotency_keys", "schedule": 3600.0},
@@ -318,6 +336,11 @@ SPECTACULAR_SETTINGS = {
         "KeyKindEnum": "tenants.models.KEY_KINDS",
         "RoleEnum": "memories.models.Role",
         "EmbeddingStatusEnum": "memories.models.EmbeddingStatus",
+        "CategoryEnum": "memories.vocabulary.Category",
+        "SlotEnum": "memories.vocabulary.Slot",
+        "TemporalStateEnum": "memories.vocabulary.TemporalState",
+        "JobKindEnum": "memories.models.JobKind",
+        "JobStatusEnum": "memories.models.JobStatus",
         "HoldKindEnum": "memories.models.Hold.Kind",
         "RetentionActionEnum": "retention.models.Action",
         "RetentionModeEnum": "retention.models.Mode",

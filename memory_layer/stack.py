@@ -17,7 +17,8 @@ from tenants import founding, keys
 from tenants.authentication import DEFAULT_TENANT
 from tenants.models import ApiKey, Scope
 
-QUEUES = "embed,extract,maintenance"
+EMBEDDING, EXTRACTION = "embed,maintenance", "extract"
+QUEUES = f"{EMBEDDING},{EXTRACTION}"
 API_THREADS = 8
 OPERATOR = "admin"
 
@@ -97,4 +98,8 @@ def base_url() -> str:
 
 
 def commands() -> Mapping[str, list[str]]:
-    return {"api": api_command(), "worker": worker_command(), "beat": beat_command()}
+    """A language model takes seconds to answer: reading has a worker of its own then, so that embedding goes on."""
+    parts = {"api": api_command(), "worker": worker_command(), "beat": beat_command()}
+    if settings.MEMORY_LLM_PROVIDER != "rules":
+        parts |= {"worker": worker_command(queues=EMBEDDING), "fact-worker": worker_command(queues=EXTRACTION)}
+    return parts

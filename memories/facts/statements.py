@@ -143,10 +143,10 @@ def says_the_same(candidate: Candidate, known: Known, *, similarity: Similarity)
     if candidate.slot != known.slot:
         return False
     one, other = normalised(candidate.content), normalised(known.content)
-    return one == other or (_same_details(one, other) and similarity(candidate, known) >= SAME_COSINE)
+    return one == other or (has_same_details(one, other) and similarity(candidate, known) >= SAME_COSINE)
 
 
-def _same_details(one: str, other: str) -> bool:
+def has_same_details(one: str, other: str) -> bool:
     """Vectors of "is 34" and "is 35", or of "likes" and "dislikes", are as close as those of the same statement."""
     return all(details(one) == details(other) for details in (_numbers, _negations))
 

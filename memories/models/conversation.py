@@ -6,7 +6,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Coalesce, Now
 
-from tenants.ids import new_id
+from tenants.ids import as_uuid, new_id
 from tenants.models import EndUser, Tenant
 
 CONVERSATION_ID_PATTERN = r"^[A-Za-z0-9_.-]{1,128}$"
@@ -15,6 +15,12 @@ CONVERSATION_ID_PATTERN = r"^[A-Za-z0-9_.-]{1,128}$"
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def for_tenant(self, tenant: Tenant) -> Self:
         return self.filter(tenant=tenant)
+
+    def known_as(self, tenant: Tenant, name: str) -> "Conversation | None":
+        """The conversation of `tenant` that a client calls `name`, or else the one with this UUID of ours."""
+        mine, ours = self.for_tenant(tenant), as_uuid(name)
+        by_name = mine.filter(external_id=name).first()
+        return mine.filter(pk=ours).first() if ours and not by_name else by_name
 
     def with_activity(self) -> Self:
         """Add `message_count` and `last_message_at`, read from the messages: nothing is counted twice or drifts."""

@@ -1,4 +1,4 @@
-"""Embedding vendors behind one protocol; importing this loads none of them."""
+"""Embedding models and language models, each kind behind one protocol; importing this loads none of them."""
 
 import threading
 from functools import cache
@@ -9,22 +9,25 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from memories.providers.base import (
-    EmbeddingError,
     EmbeddingProvider,
-    EmbeddingRejected,
-    EmbeddingUnavailable,
+    ProviderError,
     ProviderMisconfigured,
+    ProviderRejected,
+    ProviderUnavailable,
     Vectors,
 )
+from memories.providers.language_model import LanguageModel
 from memories.providers.sentence_transformer import BUNDLED_MODEL
 
 __all__ = [
-    "EmbeddingError",
     "EmbeddingProvider",
-    "EmbeddingRejected",
-    "EmbeddingUnavailable",
+    "LanguageModel",
+    "ProviderError",
+    "ProviderRejected",
+    "ProviderUnavailable",
     "Vectors",
     "embedding_provider",
+    "language_model",
     "load_in_background",
 ]
 
@@ -34,6 +37,7 @@ CLASSES = {
     "openai": "memories.providers.openai.OpenAIProvider",
     "mock": "memories.providers.mock.MockProvider",
 }
+LANGUAGE_MODEL = "memories.providers.remote_language_model.RemoteLanguageModel"
 _building = threading.Lock()
 
 
@@ -41,7 +45,7 @@ def embedding_provider() -> EmbeddingProvider:
     """The provider the settings name, one per process; ImproperlyConfigured if it can never work."""
     name = settings.MEMORY_EMBEDDING_PROVIDER
     with _building:  # a cache alone lets the first two threads of a server build two
-        return _built(name, **_model_options(name), **_vendor_options(name))
+        return cast("EmbeddingProvider", _built(CLASSES[name], **_model_options(name), **_vendor_options(name)))
 
 
 def load_in_background() -> None:
@@ -50,10 +54,19 @@ def load_in_background() -> None:
         threading.Thread(target=lambda: embedding_provider().embed_query("ready"), daemon=True).start()
 
 
+def language_model() -> LanguageModel | None:
+    """The model the settings name, one per process, None for `rules`; ImproperlyConfigured if it can never work."""
+    name = settings.MEMORY_LLM_PROVIDER
+    if name == "rules":
+        return None
+    with _building:
+        return cast("LanguageModel", _built(LANGUAGE_MODEL, name=name, **_language_model_options(name)))
+
+
 @cache
-def _built(name: str, **options: Any) -> EmbeddingProvider:
+def _built(path: str, **options: Any) -> object:
     try:
-        return cast("EmbeddingProvider", import_string(CLASSES[name])(**options))
+        return import_string(path)(**options)
     except ProviderMisconfigured as error:
         raise ImproperlyConfigured(str(error)) from error
 
@@ -73,9 +86,21 @@ def _vendor_options(name: str) -> dict[str, Any]:
             access = {"api_key": settings.MEMORY_OPENAI_API_KEY, "base_url": settings.MEMORY_OPENAI_BASE_URL}
         case _:
             return {}
-    return access | {
-        # Three attempts fit into a request, and a search still has time to answer by words alone.
-        "timeout_seconds": settings.MEMORY_REQUEST_TIMEOUT_SECONDS / 3,
+    # Three attempts fit into a request, and a search still has time to answer by words alone.
+    return access | {"timeout_seconds": settings.MEMORY_REQUEST_TIMEOUT_SECONDS / 3} | _circuit_options()
+
+
+def _language_model_options(name: str) -> dict[str, Any]:
+    return {
+        "model_name": settings.MEMORY_LLM_MODEL,
+        "api_key": getattr(settings, f"MEMORY_{name.upper()}_API_KEY"),
+        "base_url": settings.MEMORY_LLM_BASE_URL,
+        "timeout_seconds": settings.MEMORY_LLM_TIMEOUT_SECONDS,
+    } | _circuit_options()
+
+
+def _circuit_options() -> dict[str, Any]:
+    return {
         "failure_threshold": settings.MEMORY_CIRCUIT_FAILURE_THRESHOLD,
         "recovery_seconds": settings.MEMORY_CIRCUIT_RECOVERY_SECONDS,
     }

@@ -1,4 +1,4 @@
-"""What an embedding vendor is to the rest of the code: a small protocol, its failures, one check of vectors."""
+"""What vendors have in common, their failures, and what one of embeddings is: a small protocol, a check of vectors."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -6,14 +6,21 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from memories.providers.language_model import Usage
+
 Vectors = npt.NDArray[np.float32]
 
 
-class EmbeddingError(Exception):
-    """A sentence fit for an operator; it never holds the text of a message or a key."""
+class ProviderError(Exception):
+    """A sentence fit for an operator; it never holds the text of a message or a key.
+
+    `usage` is what a language model took before it failed, if it took anything.
+    """
+
+    usage: Usage | None = None
 
 
-class EmbeddingUnavailable(EmbeddingError):
+class ProviderUnavailable(ProviderError):
     """Transient: network, 429, 5xx, timeout, open circuit. `retry_after`: seconds the vendor asked for, if it did."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
@@ -21,8 +28,16 @@ class EmbeddingUnavailable(EmbeddingError):
         self.retry_after = retry_after
 
 
-class EmbeddingRejected(EmbeddingError):
+class ProviderRejected(ProviderError):
     """Permanent: a bad key, model, input or answer. Repeating the call would fail again."""
+
+
+class MalformedAnswer(ProviderRejected):
+    """The language model's answer had another shape than asked for, and so had the one that was to put it right."""
+
+
+class Refused(ProviderRejected):
+    """The language model, or a filter of its vendor, would not answer this text."""
 
 
 class ProviderMisconfigured(Exception):
@@ -47,22 +62,22 @@ class EmbeddingProvider(Protocol):
 
 
 def checked(vectors: object, *, count: int, dimensions: int) -> Vectors:
-    """`vectors` as `count` rows of length 1; EmbeddingRejected unless they are finite, non-zero and of that shape."""
+    """`vectors` as `count` rows of length 1; ProviderRejected unless they are finite, non-zero and of that shape."""
     try:
         rows = np.asarray(vectors, dtype=np.float64)
     except (TypeError, ValueError):
-        raise EmbeddingRejected("the embedding model answered with something that is not a list of vectors") from None
+        raise ProviderRejected("the embedding model answered with something that is not a list of vectors") from None
     if count == 0 and rows.size == 0:
         return np.empty((0, dimensions), dtype=np.float32)
     if rows.shape != (count, dimensions):
-        raise EmbeddingRejected(
+        raise ProviderRejected(
             f"the embedding model answered with vectors of shape {rows.shape}, expected {(count, dimensions)}"
         )
     if not np.isfinite(rows).all():
-        raise EmbeddingRejected("the embedding model answered with a vector that holds NaN or infinity")
+        raise ProviderRejected("the embedding model answered with a vector that holds NaN or infinity")
     largest = np.abs(rows).max(axis=1, keepdims=True)
     if not largest.all():
-        raise EmbeddingRejected("the embedding model answered with a vector of zeros")
+        raise ProviderRejected("the embedding model answered with a vector of zeros")
     rows = rows / largest  # first to a sane size, so that the squares below neither overflow nor vanish
     unit: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return unit

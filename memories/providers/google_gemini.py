@@ -1,6 +1,5 @@
 """Embeddings of Google's Gemini API."""
 
-import re
 from typing import Any
 
 import httpx2
@@ -8,14 +7,16 @@ from google import genai
 from google.genai import errors, types
 
 from memories.providers.base import (
-    EmbeddingRejected,
-    EmbeddingUnavailable,
+    ProviderError,
     ProviderMisconfigured,
+    ProviderRejected,
+    ProviderUnavailable,
     resolved_dimensions,
 )
-from memories.providers.remote import Limits, RemoteProvider
-from memories.providers.resilience import failure, retry_after
+from memories.providers.remote import MODEL_SETTING, Limits, RemoteProvider
+from memories.providers.resilience import failure, retry_after, retry_info
 
+VENDOR = "Gemini embeddings"
 DEFAULT_MODEL = "gemini-embedding-001"
 NATIVE_DIMENSIONS = {"gemini-embedding-001": 3072, "gemini-embedding-2": 3072, "gemini-embedding-2-preview": 3072}
 # 2,048 tokens a text, beyond which it is cut off in silence; 100 texts a call
@@ -41,7 +42,10 @@ class GoogleGeminiProvider(RemoteProvider):
         recovery_seconds: float = 30,
     ) -> None:
         super().__init__(
-            timeout_seconds=timeout_seconds, failure_threshold=failure_threshold, recovery_seconds=recovery_seconds
+            VENDOR,
+            timeout_seconds=timeout_seconds,
+            failure_threshold=failure_threshold,
+            recovery_seconds=recovery_seconds,
         )
         if not api_key:
             raise ProviderMisconfigured("the google_gemini provider needs MEMORY_GEMINI_API_KEY")
@@ -58,11 +62,11 @@ class GoogleGeminiProvider(RemoteProvider):
             response = self._client.models.embed_content(model=self.model_name, contents=contents, config=config)
             return [embedding.values for embedding in response.embeddings or []]
         except errors.APIError as error:
-            raise failure("Gemini embeddings", error.code, retry_after=_retry_after(error)) from None  # no vendor words
+            raise _ours(error) from None  # the vendor's message may repeat the key or the text
         except httpx2.TransportError as error:
-            raise EmbeddingUnavailable(f"Gemini embeddings could not be reached ({type(error).__name__})") from None
+            raise ProviderUnavailable(f"{VENDOR} could not be reached ({type(error).__name__})") from None
         except (AttributeError, TypeError, ValueError):
-            raise EmbeddingRejected("Gemini embeddings: the answer is not one of the Gemini API") from None
+            raise ProviderRejected(f"{VENDOR}: the answer is not one of the Gemini API") from None
 
     def _prepared(self, texts: list[str], *, is_query: bool) -> tuple[list[Any], str | None]:
         """Contents and task type. From its second generation on, the model is told the task in the text itself."""
@@ -86,8 +90,12 @@ def _contents(texts: list[str]) -> list[Any]:
     return [types.Content(parts=[types.Part(text=text)]) for text in texts]
 
 
-def _retry_after(error: errors.APIError) -> float | None:
-    """Retry-After, or what Google says in the body instead: `google.rpc.RetryInfo`, such as `"retryDelay": "34s"`."""
+def _ours(error: errors.APIError) -> ProviderError:
     header = retry_after(getattr(error.response, "headers", {}))
-    delay = re.search(r"'retryDelay': '(\d+(?:\.\d+)?)s'", str(error.details))
-    return float(delay[1]) if header is None and delay else header
+    return failure(
+        VENDOR,
+        error.code,
+        key="MEMORY_GEMINI_API_KEY",
+        model=MODEL_SETTING,
+        retry_after=retry_info(error.details) if header is None else header,
+    )

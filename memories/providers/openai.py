@@ -3,15 +3,16 @@
 import openai
 
 from memories.providers.base import (
-    EmbeddingError,
-    EmbeddingRejected,
-    EmbeddingUnavailable,
+    ProviderError,
     ProviderMisconfigured,
+    ProviderRejected,
+    ProviderUnavailable,
     resolved_dimensions,
 )
-from memories.providers.remote import Limits, RemoteProvider
+from memories.providers.remote import MODEL_SETTING, Limits, RemoteProvider
 from memories.providers.resilience import failure, retry_after
 
+VENDOR = "OpenAI embeddings"
 DEFAULT_MODEL = "text-embedding-3-small"
 OPENAI_URL = "https://api.openai.com/v1"
 NATIVE_DIMENSIONS = {
@@ -42,7 +43,10 @@ class OpenAIProvider(RemoteProvider):
         recovery_seconds: float = 30,
     ) -> None:
         super().__init__(
-            timeout_seconds=timeout_seconds, failure_threshold=failure_threshold, recovery_seconds=recovery_seconds
+            VENDOR,
+            timeout_seconds=timeout_seconds,
+            failure_threshold=failure_threshold,
+            recovery_seconds=recovery_seconds,
         )
         if not (api_key or base_url):
             raise ProviderMisconfigured("the openai provider needs MEMORY_OPENAI_API_KEY, or MEMORY_OPENAI_BASE_URL")
@@ -69,12 +73,13 @@ class OpenAIProvider(RemoteProvider):
         except openai.OpenAIError as error:
             raise _ours(error) from None  # the vendor's message may repeat the key or the text
         except (AttributeError, TypeError, ValueError):
-            raise EmbeddingRejected("OpenAI embeddings: the answer is not one of an embeddings API") from None
+            raise ProviderRejected(f"{VENDOR}: the answer is not one of an embeddings API") from None
 
 
-def _ours(error: openai.OpenAIError) -> EmbeddingError:
+def _ours(error: openai.OpenAIError) -> ProviderError:
     if isinstance(error, openai.APIStatusError):
-        return failure("OpenAI embeddings", error.status_code, retry_after=retry_after(error.response.headers))
+        asked = retry_after(error.response.headers)
+        return failure(VENDOR, error.status_code, key="MEMORY_OPENAI_API_KEY", model=MODEL_SETTING, retry_after=asked)
     if isinstance(error, openai.APIConnectionError):
-        return EmbeddingUnavailable(f"OpenAI embeddings could not be reached ({type(error).__name__})")
-    return EmbeddingRejected(f"OpenAI embeddings failed ({type(error).__name__})")
+        return ProviderUnavailable(f"{VENDOR} could not be reached ({type(error).__name__})")
+    return ProviderRejected(f"{VENDOR} failed ({type(error).__name__})")

@@ -10,6 +10,7 @@ from memories.providers.base import Vectors, centroid, checked
 from memories.providers.resilience import Circuit, patiently
 from memories.providers.windows import batches, byte_windows
 
+MODEL_SETTING = "MEMORY_EMBEDDING_MODEL_NAME"
 DOCUMENT_RETRIES = 2
 WINDOW_OVERLAP = 0.1  # of a window
 
@@ -30,9 +31,9 @@ class RemoteProvider(ABC):
     dimensions: int
     limits: Limits
 
-    def __init__(self, *, timeout_seconds: float, failure_threshold: int, recovery_seconds: float) -> None:
+    def __init__(self, vendor: str, *, timeout_seconds: float, failure_threshold: int, recovery_seconds: float) -> None:
         self._timeout_seconds = timeout_seconds
-        self._circuit = Circuit(failure_threshold=failure_threshold, recovery_seconds=recovery_seconds)
+        self._circuit = Circuit(vendor, failure_threshold=failure_threshold, recovery_seconds=recovery_seconds)
 
     @abstractmethod
     def _request(self, texts: list[str], *, is_query: bool) -> object:

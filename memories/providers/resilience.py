@@ -4,14 +4,17 @@ The circuit is our own because the libraries do not serve threads: pybreaker hol
 slow answer stops every search; circuitbreaker lets all of them wait for a vendor that may still hang, not one probe.
 """
 
+import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tenacity import (
+    AsyncRetrying,
     RetryCallState,
     Retrying,
     retry_if_exception,
@@ -20,13 +23,13 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from memories.providers.base import EmbeddingRejected, EmbeddingUnavailable
+from memories.providers.base import ProviderRejected, ProviderUnavailable
 
 T = TypeVar("T")
 _backoff = wait_random_exponential(multiplier=0.5, max=8)
 
 
-class CircuitOpen(EmbeddingUnavailable):
+class CircuitOpen(ProviderUnavailable):
     """The vendor failed repeatedly and is left alone for a while; nothing was sent."""
 
 
@@ -34,8 +37,14 @@ class Circuit:
     """Opens after `failure_threshold` failures in a row; every `recovery_seconds` one call may try the vendor again."""
 
     def __init__(
-        self, *, failure_threshold: int, recovery_seconds: float, clock: Callable[[], float] = time.monotonic
+        self,
+        vendor: str,
+        *,
+        failure_threshold: int,
+        recovery_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._vendor = vendor
         self._failure_threshold = failure_threshold
         self._recovery_seconds = recovery_seconds
         self._clock = clock
@@ -45,17 +54,22 @@ class Circuit:
 
     def call(self, attempt: Callable[[], T]) -> T:
         """The attempt's result; CircuitOpen, at once, while the circuit is open."""
+        with self.attempt():
+            return attempt()
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """The block is an attempt, whose outcome counts; CircuitOpen, before it begins, while the circuit is open."""
         self._admit()
         try:
-            result = attempt()
-        except EmbeddingUnavailable:
+            yield
+        except ProviderUnavailable:
             self._failed()
             raise
-        except EmbeddingRejected:  # the vendor is up: it answered
+        except ProviderRejected:  # the vendor is up: it answered
             self._answered()
             raise
         self._answered()
-        return result
 
     def _admit(self) -> None:
         with self._lock:
@@ -63,7 +77,8 @@ class Circuit:
                 return
             wait = self._next_probe - self._clock()
             if wait > 0:
-                raise CircuitOpen("the embedding vendor failed repeatedly; calls to it are paused", retry_after=wait)
+                message = f"{self._vendor} failed repeatedly; calls to it are paused"
+                raise CircuitOpen(message, retry_after=wait)
             self._next_probe = self._clock() + self._recovery_seconds  # this call is the probe, the others keep off
 
     def _failed(self) -> None:
@@ -81,34 +96,53 @@ def patiently(attempt: Callable[[], T], *, retries: int, budget_seconds: float) 
 
     Waits as long as the vendor asked for, or with exponential backoff and full jitter.
     """
-    return Retrying(
-        retry=retry_if_exception(_is_worth_a_retry),
-        stop=stop_after_attempt(retries + 1) | stop_before_delay(budget_seconds),
-        wait=_wait,
-        reraise=True,
-    )(attempt)
+    return Retrying(**_patience(retries=retries, budget_seconds=budget_seconds))(attempt)
+
+
+async def patiently_awaited(attempt: Callable[[], Awaitable[T]], *, retries: int, budget_seconds: float) -> T:
+    """`patiently`, for an attempt that is awaited."""
+
+    async def awaited() -> T:  # tenacity awaits what is declared `async`, and nothing else
+        return await attempt()
+
+    return await AsyncRetrying(**_patience(retries=retries, budget_seconds=budget_seconds))(awaited)
+
+
+def _patience(*, retries: int, budget_seconds: float) -> dict[str, Any]:
+    return {
+        "retry": retry_if_exception(_is_worth_a_retry),
+        "stop": stop_after_attempt(retries + 1) | stop_before_delay(budget_seconds),
+        "wait": _wait,
+        "reraise": True,
+    }
 
 
 def _is_worth_a_retry(error: BaseException) -> bool:
-    return isinstance(error, EmbeddingUnavailable) and not isinstance(error, CircuitOpen)
+    return isinstance(error, ProviderUnavailable) and not isinstance(error, CircuitOpen)
 
 
 def _wait(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, EmbeddingUnavailable) else None
+    asked = error.retry_after if isinstance(error, ProviderUnavailable) else None
     return _backoff(state) if asked is None else asked
 
 
-def failure(vendor: str, status: int, *, retry_after: float | None = None) -> EmbeddingRejected | EmbeddingUnavailable:
-    """The error for an HTTP status; the vendor's own words are left out, since some repeat the key or the text."""
+def failure(
+    vendor: str, status: int, *, key: str, model: str, retry_after: float | None = None
+) -> ProviderRejected | ProviderUnavailable:
+    """The error for an HTTP status; `key` and `model` name the settings that may be wrong.
+
+    The vendor's own words are left out, since some repeat the key or the text.
+    """
     if status in (408, 409, 425, 429) or status >= 500:
-        return EmbeddingUnavailable(f"{vendor} answered HTTP {status}", retry_after=retry_after)
+        return ProviderUnavailable(f"{vendor} answered HTTP {status}", retry_after=retry_after)
     hint = {
-        401: "check its API key",
-        403: "check its API key and what it may use",
-        404: "check MEMORY_EMBEDDING_MODEL_NAME and the base URL",
-    }.get(status, "it does not accept the key, the model or the input")
-    return EmbeddingRejected(f"{vendor} refused with HTTP {status}: {hint}")
+        401: f"check {key}",
+        402: "its account has no credit left",
+        403: f"check {key} and what it may use",
+        404: f"check {model} and the base URL",
+    }.get(status, f"it does not accept the key ({key}), the model ({model}) or the input")
+    return ProviderRejected(f"{vendor} refused with HTTP {status}: {hint}")
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -123,3 +157,9 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     except ValueError:
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def retry_info(body: object) -> float | None:
+    """Seconds that Google asks for in an error's body: `google.rpc.RetryInfo`, such as `"retryDelay": "34s"`."""
+    delay = re.search(r"'retryDelay': '(\d+(?:\.\d+)?)s'", str(body))
+    return float(delay[1]) if delay else None

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from memories.providers.base import (
-    EmbeddingUnavailable,
     ProviderMisconfigured,
+    ProviderUnavailable,
     Vectors,
     centroid,
     checked,
@@ -100,14 +100,14 @@ def _load_bundled() -> Loaded:
 
 
 def verify_weights(directory: Path) -> None:
-    """EmbeddingUnavailable, until a new installation, unless the bundled model's weights are the published ones."""
+    """ProviderUnavailable, until a new installation, unless the bundled model's weights are the published ones."""
     try:
         with (directory / "model.safetensors").open("rb") as weights:
             digest = hashlib.file_digest(weights, "sha256").hexdigest()
     except OSError as error:
-        raise EmbeddingUnavailable(f"the weights of {BUNDLED_MODEL} cannot be read: {error.strerror}") from error
+        raise ProviderUnavailable(f"the weights of {BUNDLED_MODEL} cannot be read: {error.strerror}") from error
     if digest != BUNDLED_SHA256:
-        raise EmbeddingUnavailable(f"the weights of {BUNDLED_MODEL} are not the published ones: reinstall the package")
+        raise ProviderUnavailable(f"the weights of {BUNDLED_MODEL} are not the published ones: reinstall the package")
 
 
 def _load_other(model_name: str) -> Loaded:

@@ -12,7 +12,7 @@ from memories.embedding import BACKOFF_FIRST, BACKOFF_MAX, BATCH, LEASE, MAX_ATT
 from memories.importance import Formula, importance
 from memories.ingest import NewMessage
 from memories.models import EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
-from memories.providers.base import EmbeddingRejected, EmbeddingUnavailable, model_key
+from memories.providers.base import ProviderRejected, ProviderUnavailable, model_key
 from memories.providers.mock import MockProvider
 from memories.tests.factories import ConversationFactory, MessageFactory
 from memories.tests.helpers import WillfulProvider, at_once, embed_all, queue, raising, while_embedding
@@ -195,7 +195,7 @@ def test_a_late_failure_changes_nothing() -> None:
     def lose_the_claim(texts: Sequence[str]) -> None:
         make_due()
         embed_all()
-        raise EmbeddingRejected("too late to matter")
+        raise ProviderRejected("too late to matter")
 
     embedding.embed_batch(WillfulProvider(lose_the_claim))
     assert [(row.status, row.error) for row in rows()] == [("completed", "")]
@@ -230,7 +230,7 @@ def test_an_unavailable_provider_means_a_pause_that_doubles() -> None:
     for _ in range(MAX_ATTEMPTS - 1):
         make_due()
         before = timezone.now()
-        embedding.embed_batch(raising(EmbeddingUnavailable("the vendor answered HTTP 503")))
+        embedding.embed_batch(raising(ProviderUnavailable("the vendor answered HTTP 503")))
         (row,) = rows()
         assert (row.status, row.claim, row.error) == ("pending", None, "the vendor answered HTTP 503")
         pauses.append((row.due_at - before).total_seconds())
@@ -242,7 +242,7 @@ def test_an_unavailable_provider_means_a_pause_that_doubles() -> None:
 def test_the_last_attempt_fails_with_the_reason() -> None:
     queued()
     MessageEmbedding.objects.update(attempts=MAX_ATTEMPTS - 1)
-    embedding.embed_batch(raising(EmbeddingUnavailable("the vendor answered HTTP 503")))
+    embedding.embed_batch(raising(ProviderUnavailable("the vendor answered HTTP 503")))
     (row,) = rows()
     assert (row.status, row.error) == ("failed", "the vendor answered HTTP 503")
     make_due()
@@ -256,7 +256,7 @@ def test_a_refused_text_fails_alone() -> None:
 
     def refuse(texts: Sequence[str]) -> None:
         if "bad" in texts:
-            raise EmbeddingRejected("the input is not accepted")
+            raise ProviderRejected("the input is not accepted")
 
     embedding.embed_batch(WillfulProvider(refuse))
     assert [(row.status, row.error) for row in rows()] == [
@@ -316,7 +316,7 @@ def test_after_an_outage_of_the_provider_batches_are_full_again() -> None:
 @pytest.mark.django_db
 def test_failed_ones_can_be_tried_again() -> None:
     queued(2)
-    embedding.embed_batch(raising(EmbeddingRejected("wrong key")))
+    embedding.embed_batch(raising(ProviderRejected("wrong key")))
     assert MessageEmbedding.objects.filter(status=EmbeddingStatus.FAILED).retry() == 2
     assert {(row.status, row.attempts, row.error) for row in rows()} == {("pending", 0, "")}
     embed_all()
@@ -341,7 +341,7 @@ def test_a_new_model_queues_what_it_has_no_vector_of() -> None:
 @pytest.mark.django_db
 def test_queueing_what_is_missing_leaves_failed_ones_failed() -> None:
     queued()
-    embedding.embed_batch(raising(EmbeddingRejected("wrong key")))
+    embedding.embed_batch(raising(ProviderRejected("wrong key")))
     assert embedding.queue_missing(MOCK) == 0
     assert [row.status for row in rows()] == ["failed"]
 

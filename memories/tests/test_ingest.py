@@ -9,7 +9,7 @@ from memories import embedding, ingest
 from memories.importance import Formula, importance
 from memories.ingest import NewMessage, Stored, store
 from memories.models import Conversation, EmbeddingStatus, Message, MessageEmbedding
-from memories.providers.base import EmbeddingUnavailable
+from memories.providers.base import ProviderUnavailable
 from memories.tests.factories import ConversationFactory
 from memories.tests.helpers import at_once, calls_waiting, raising, without_redis
 from tenants.isolation import tenant_scope
@@ -275,7 +275,7 @@ def test_inline_embedding_is_done_when_store_returns(tenant, settings) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_inline_embedding_without_its_provider_is_left_for_later(tenant, settings, monkeypatch) -> None:
     settings.MEMORY_ASYNC_EMBEDDINGS = False
-    provider = raising(EmbeddingUnavailable("the vendor answered HTTP 503"))
+    provider = raising(ProviderUnavailable("the vendor answered HTTP 503"))
     monkeypatch.setattr(ingest, "embedding_provider", lambda: provider)
     store(tenant, [turn()])
     assert MessageEmbedding.objects.get().status == EmbeddingStatus.PENDING

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from memories.ingest import NewMessage, store
 from memories.models import Message, Role
-from memories.providers.base import EmbeddingRejected, EmbeddingUnavailable, Vectors
+from memories.providers.base import ProviderRejected, ProviderUnavailable, Vectors
 from memories.providers.mock import MockProvider
 from memories.search import Query, Result, search, understand
 from memories.tests.helpers import embed_all
@@ -213,7 +213,7 @@ def test_an_empty_tenant_has_no_hits(tenant) -> None:
 
 
 @pytest.mark.parametrize("mode", ["hybrid", "semantic"])
-@pytest.mark.parametrize("error", [EmbeddingUnavailable("HTTP 503"), EmbeddingRejected("wrong key")])
+@pytest.mark.parametrize("error", [ProviderUnavailable("HTTP 503"), ProviderRejected("wrong key")])
 def test_without_the_provider_the_answer_is_by_words(tenant, mode: Any, error: Exception) -> None:
     told(tenant, "a cat", "the sea")
     result = ask(tenant, "cat", mode=mode, provider=Silent(error))
@@ -223,21 +223,21 @@ def test_without_the_provider_the_answer_is_by_words(tenant, mode: Any, error: E
 
 def test_a_search_by_words_asks_no_provider(tenant) -> None:
     told(tenant, "a cat")
-    result = ask(tenant, "cat", mode="lexical", provider=Silent(EmbeddingUnavailable("HTTP 503")))
+    result = ask(tenant, "cat", mode="lexical", provider=Silent(ProviderUnavailable("HTTP 503")))
     assert (contents(result), result.degraded) == (["a cat"], False)
 
 
 def test_what_is_left_rules_where_the_settings_give_it_no_weight(tenant, settings) -> None:
     settings.MEMORY_RANKING_WEIGHTS = {"semantic": 1.0, "lexical": 0.0, "importance": 0.0, "recency": 0.0}
     told(tenant, "a cat", "a cat, a dog")
-    result = ask(tenant, "cat dog", provider=Silent(EmbeddingUnavailable("HTTP 503")))
+    result = ask(tenant, "cat dog", provider=Silent(ProviderUnavailable("HTTP 503")))
     assert contents(result) == ["a cat, a dog", "a cat"]
     assert result.weights == {"semantic": 0.0, "lexical": 1.0, "importance": 0.0, "recency": 0.0}
 
 
 def test_after_an_outage_answers_are_whole_again(tenant) -> None:
     told(tenant, "a cat", "the sea")
-    ask(tenant, "cat", provider=Silent(EmbeddingUnavailable("HTTP 503")))
+    ask(tenant, "cat", provider=Silent(ProviderUnavailable("HTTP 503")))
     result = ask(tenant, "cat")
     assert (len(result.hits), result.degraded) == (2, False)
 

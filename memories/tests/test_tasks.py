@@ -12,8 +12,8 @@ from django.core.cache import cache
 
 from memories import embedding, tasks
 from memories.ingest import NewMessage, store
-from memories.models import Message, MessageEmbedding
-from memories.tests.factories import ConversationFactory, MessageFactory
+from memories.models import FactVector, Message, MessageEmbedding
+from memories.tests.factories import ConversationFactory, FactFactory, MessageFactory
 from memories.tests.helpers import DEADLINE, calls_waiting, queue, redis_client, without_redis
 
 
@@ -40,7 +40,9 @@ def a_worker() -> Iterator[Callable[[Callable[[], bool]], None]]:
 
     task_postrun.connect(note)
     try:
-        with start_worker(app, WorkController=ReadyWorker, queues=["embed", "maintenance"], perform_ping_check=False):
+        with start_worker(
+            app, WorkController=ReadyWorker, queues=["embed", "extract", "maintenance"], perform_ping_check=False
+        ):
             yield until
     finally:
         task_postrun.disconnect(note)
@@ -103,10 +105,23 @@ def test_a_call_that_is_lost_is_repeated_soon() -> None:
         assert 0 < cast("int", client.ttl(cache.make_key(tasks.WAKE_FLAG))) <= tasks.WAKE_SECONDS
 
 
-def test_a_call_without_redis_is_no_error() -> None:
+@pytest.mark.parametrize("wake", [tasks.wake_embedding_worker, tasks.wake_fact_worker, tasks.wake_fact_embedder])
+def test_a_call_without_redis_is_no_error(wake: Callable[[], None]) -> None:
     with without_redis():
-        tasks.wake_embedding_worker()
+        wake()
     assert calls_waiting() == 0
+
+
+@pytest.mark.django_db
+def test_facts_without_a_vector_are_embedded_by_one_call() -> None:
+    fact = FactFactory.create()
+    for _ in range(2):
+        tasks.wake_fact_embedder()
+    assert calls_waiting() == 1
+    tasks.embed_missing_facts()
+    assert FactVector.objects.get().fact == fact
+    tasks.wake_fact_embedder()
+    assert calls_waiting() == 2
 
 
 @pytest.mark.django_db

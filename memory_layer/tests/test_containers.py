@@ -24,7 +24,7 @@ INSTRUCTIONS = re.sub(r"\\\n\s*", "", DOCKERFILE).splitlines()
 RUNTIME = INSTRUCTIONS[max(number for number, line in enumerate(INSTRUCTIONS) if line.startswith("FROM ")) :]
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)["services"]
-OURS = ["migrate", "api", "worker", "beat"]
+OURS = ["migrate", "api", "worker", "fact-worker", "beat"]
 SECRETS = {
     "MEMORY_SECRET_KEY": "a-secret-that-is-long-and-random",
     "MEMORY_API_KEYS": "one,two",
@@ -102,7 +102,7 @@ def test_no_image_floats(name):
     assert re.fullmatch(r"[\w./-]+:(?!latest)[\w.-]+", SERVICES[name]["image"])
 
 
-@pytest.mark.parametrize("name", ["db", "redis", "worker", "beat"])
+@pytest.mark.parametrize("name", ["db", "redis", "worker", "fact-worker", "beat"])
 def test_what_stays_up_has_a_health_check_and_is_started_again(name):
     assert SERVICES[name]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
     assert SERVICES[name]["restart"] == "unless-stopped"
@@ -120,7 +120,7 @@ def test_beat_is_healthy_while_it_writes_down_what_it_runs(minutes, is_healthy):
         assert cursor.fetchone() == (is_healthy,)
 
 
-@pytest.mark.parametrize("name", ["api", "worker", "beat"])
+@pytest.mark.parametrize("name", ["api", "worker", "fact-worker", "beat"])
 def test_our_parts_wait_for_servers_and_migrations(name):
     conditions = {needed: how["condition"] for needed, how in SERVICES[name]["depends_on"].items()}
     ended = "service_completed_successfully"

@@ -104,7 +104,7 @@ def test_a_provider_that_does_not_answer_is_named(settings):
     settings.MEMORY_OPENAI_API_KEY, settings.MEMORY_OPENAI_BASE_URL = "sk-test", "http://127.0.0.1:7/v1"
     settings.MEMORY_READINESS_EMBED_TIMEOUT_SECONDS = 20
     status, body = get("/v1/admin/readiness")
-    assert (status, body["checks"]["embedding"]) == (503, "failed (EmbeddingUnavailable)")
+    assert (status, body["checks"]["embedding"]) == (503, "failed (ProviderUnavailable)")
     assert get("/v1/admin/health")[1]["status"] == "degraded"
 
 

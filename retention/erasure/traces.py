@@ -1,4 +1,4 @@
-"""What mentions erased rows without referring to them: kept answers, plans of retention, the admin's history."""
+"""What mentions erased rows without referring to them: facts, kept answers, plans of retention, the admin's history."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from uuid import UUID
 
 from django.contrib.admin.models import LogEntry
 from django.contrib.postgres.fields import ArrayField
-from django.db.models import BooleanField, F, Field, Func, QuerySet, TextField, UUIDField, Value
+from django.db.models import BooleanField, Exists, F, Field, Func, OuterRef, QuerySet, TextField, UUIDField, Value
 
-from memories.models import Conversation
+from memories.models import Conversation, Fact, FactSource, Profile
 from retention.erasure.subjects import Rows, Subject
 from retention.models import PlannedItem, Run
 from tenants.ids import as_uuid
@@ -41,7 +41,13 @@ class _IsAny(Func):
 def of(subject: Subject, rows: Rows, ids: Collection[UUID]) -> Traces:
     """What would be left of `rows`, whose ids are `ids`; to be read across tenants, for the admin has no scope."""
     texts = [str(one) for one in ids]
+    cited = FactSource.objects.filter(_IsAny("message_id", list(ids), UUIDField()), tenant=subject.tenant)
+    told_elsewhere = FactSource.objects.filter(fact=OuterRef("pk")).exclude(pk__in=cited)
+    told_here_alone = Fact.objects.filter(~Exists(told_elsewhere), pk__in=cited.values("fact"))
     mentioning = [
+        Profile.objects.filter(end_user__in=told_here_alone.values("end_user")),
+        told_here_alone,
+        cited,  # after the facts, which are found by it
         IdempotencyKey.objects.filter(pk__in=_answers(subject, ids, _named(rows))),
         PlannedItem.objects.filter(_IsAny("message_id", list(ids), UUIDField()), tenant=subject.tenant),
         LogEntry.objects.filter(_IsAny("object_id", texts, TextField())),

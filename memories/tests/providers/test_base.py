@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from memories.providers.base import (
-    EmbeddingRejected,
     ProviderMisconfigured,
+    ProviderRejected,
     centroid,
     checked,
     model_key,
@@ -48,7 +48,7 @@ def test_checked_takes_no_vectors_for_no_texts() -> None:
     ],
 )
 def test_checked_refuses(vectors: object, reason: str) -> None:
-    with pytest.raises(EmbeddingRejected, match=reason):
+    with pytest.raises(ProviderRejected, match=reason):
         checked(vectors, count=1, dimensions=3)
 
 

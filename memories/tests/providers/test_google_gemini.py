@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memories.providers.base import EmbeddingRejected, EmbeddingUnavailable, ProviderMisconfigured
+from memories.providers.base import ProviderMisconfigured, ProviderRejected, ProviderUnavailable
 from memories.providers.google_gemini import GoogleGeminiProvider
 from memories.providers.resilience import CircuitOpen
 from memories.tests.providers.conftest import Answer, Request, Vendor
@@ -101,40 +101,40 @@ def test_a_limited_rate_is_waited_out(build: Build, vendor: Vendor) -> None:
 def test_the_wait_may_be_named_in_the_body(build: Build, vendor: Vendor) -> None:
     details = [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "34.5s"}]
     vendor.script.append(Answer(429, {"error": {"code": 429, "details": details}}))
-    with pytest.raises(EmbeddingUnavailable) as caught:
+    with pytest.raises(ProviderUnavailable) as caught:
         build().embed_documents(["a"])
     assert caught.value.retry_after == 34.5
 
 
 def test_documents_are_tried_three_times(build: Build, vendor: Vendor) -> None:
     vendor.script.extend([Answer(503, {}, {"Retry-After": "0"})] * 3)
-    with pytest.raises(EmbeddingUnavailable, match="HTTP 503"):
+    with pytest.raises(ProviderUnavailable, match="HTTP 503"):
         build().embed_documents(["a"])
     assert len(vendor.requests) == 3
 
 
 def test_queries_are_not_retried(build: Build, vendor: Vendor) -> None:
     vendor.script.append(Answer(500, {}, {"Retry-After": "0"}))
-    with pytest.raises(EmbeddingUnavailable):
+    with pytest.raises(ProviderUnavailable):
         build().embed_query("a")
     assert len(vendor.requests) == 1
 
 
 def test_silence_is_unavailable(build: Build, vendor: Vendor) -> None:
     vendor.script.append(Answer(hangs=True))
-    with pytest.raises(EmbeddingUnavailable, match="ReadTimeout"):
+    with pytest.raises(ProviderUnavailable, match="ReadTimeout"):
         build(timeout_seconds=0.05).embed_query("a")
 
 
 def test_no_server_is_unavailable(build: Build) -> None:
-    with pytest.raises(EmbeddingUnavailable, match="ConnectError"):
+    with pytest.raises(ProviderUnavailable, match="ConnectError"):
         build(base_url="http://127.0.0.1:1").embed_query("a")
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
 def test_a_refused_key_is_rejected_and_not_repeated(build: Build, vendor: Vendor, status: int) -> None:
     vendor.script.append(Answer(status, {"error": {"code": status, "message": f"API key not valid: {KEY}"}}))
-    with pytest.raises(EmbeddingRejected, match="key") as caught:
+    with pytest.raises(ProviderRejected, match="MEMORY_GEMINI_API_KEY") as caught:
         build().embed_documents(["the text"])
     assert KEY not in str(caught.value)
     assert caught.value.__suppress_context__
@@ -156,14 +156,14 @@ def test_a_refused_key_is_rejected_and_not_repeated(build: Build, vendor: Vendor
 )
 def test_wrong_answers_are_rejected(build: Build, vendor: Vendor, answer: Any, reason: str) -> None:
     vendor.script.append(Answer(body=answer))
-    with pytest.raises(EmbeddingRejected, match=reason):
+    with pytest.raises(ProviderRejected, match=reason):
         build().embed_query("a")
 
 
 def test_a_failing_vendor_is_left_alone_until_it_recovers(build: Build, vendor: Vendor) -> None:
     vendor.script.append(Answer(500, {}))
     provider = build(failure_threshold=1)
-    with pytest.raises(EmbeddingUnavailable):
+    with pytest.raises(ProviderUnavailable):
         provider.embed_query("a")
     with pytest.raises(CircuitOpen):
         provider.embed_query("a")

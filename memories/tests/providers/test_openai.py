@@ -4,7 +4,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memories.providers.base import EmbeddingRejected, EmbeddingUnavailable, ProviderMisconfigured
+from memories.providers.base import ProviderMisconfigured, ProviderRejected, ProviderUnavailable
 from memories.providers.openai import OpenAIProvider
 from memories.providers.resilience import CircuitOpen
 from memories.tests.providers.conftest import Answer, Vendor
@@ -105,14 +105,14 @@ def test_a_limited_rate_is_waited_out(build: Build, vendor: Vendor) -> None:
 
 def test_documents_are_tried_three_times(build: Build, vendor: Vendor) -> None:
     vendor.script.extend([Answer(500, {}, {"Retry-After": "0"})] * 3)
-    with pytest.raises(EmbeddingUnavailable, match="HTTP 500"):
+    with pytest.raises(ProviderUnavailable, match="HTTP 500"):
         build().embed_documents(["a"])
     assert len(vendor.requests) == 3
 
 
 def test_a_wait_longer_than_the_budget_is_left_to_the_caller(build: Build, vendor: Vendor) -> None:
     vendor.script.append(Answer(429, {}, {"Retry-After": "3600"}))
-    with pytest.raises(EmbeddingUnavailable) as caught:
+    with pytest.raises(ProviderUnavailable) as caught:
         build().embed_documents(["a"])
     assert caught.value.retry_after == 3600
     assert len(vendor.requests) == 1
@@ -120,25 +120,25 @@ def test_a_wait_longer_than_the_budget_is_left_to_the_caller(build: Build, vendo
 
 def test_queries_are_not_retried(build: Build, vendor: Vendor) -> None:
     vendor.script.append(Answer(503, {}, {"Retry-After": "0"}))
-    with pytest.raises(EmbeddingUnavailable):
+    with pytest.raises(ProviderUnavailable):
         build().embed_query("a")
     assert len(vendor.requests) == 1
 
 
 def test_silence_is_unavailable(build: Build, vendor: Vendor) -> None:
     vendor.script.append(Answer(hangs=True))
-    with pytest.raises(EmbeddingUnavailable, match="APITimeoutError"):
+    with pytest.raises(ProviderUnavailable, match="APITimeoutError"):
         build(timeout_seconds=0.05).embed_query("a")
 
 
 def test_no_server_is_unavailable(build: Build) -> None:
-    with pytest.raises(EmbeddingUnavailable, match="APIConnectionError"):
+    with pytest.raises(ProviderUnavailable, match="APIConnectionError"):
         build(base_url="http://127.0.0.1:1").embed_query("a")
 
 
 def test_a_refused_key_is_rejected_and_not_repeated(build: Build, vendor: Vendor) -> None:
     vendor.script.append(Answer(401, {"error": {"message": f"Incorrect API key provided: {KEY}"}}))
-    with pytest.raises(EmbeddingRejected, match="check its API key") as caught:
+    with pytest.raises(ProviderRejected, match="check MEMORY_OPENAI_API_KEY") as caught:
         build().embed_documents(["the text"])
     assert KEY not in str(caught.value)
     assert caught.value.__suppress_context__
@@ -162,13 +162,13 @@ def test_a_refused_key_is_rejected_and_not_repeated(build: Build, vendor: Vendor
 )
 def test_wrong_answers_are_rejected(build: Build, vendor: Vendor, answer: Any, reason: str) -> None:
     vendor.script.append(Answer(body=answer))
-    with pytest.raises(EmbeddingRejected, match=reason):
+    with pytest.raises(ProviderRejected, match=reason):
         build().embed_query("a")
 
 
 def test_a_web_page_is_rejected(build: Build, vendor: Vendor) -> None:
     vendor.script.append(Answer(body="<html>Sign in</html>", headers={"Content-Type": "text/html"}))
-    with pytest.raises(EmbeddingRejected, match="not one of an embeddings API"):
+    with pytest.raises(ProviderRejected, match="not one of an embeddings API"):
         build().embed_query("a")
 
 
@@ -176,7 +176,7 @@ def test_a_failing_vendor_is_left_alone(build: Build, vendor: Vendor) -> None:
     vendor.script.extend([Answer(500, {})] * 2)
     provider = build(failure_threshold=2)
     for _ in range(2):
-        with pytest.raises(EmbeddingUnavailable, match="HTTP 500"):
+        with pytest.raises(ProviderUnavailable, match="HTTP 500"):
             provider.embed_query("a")
     with pytest.raises(CircuitOpen, match="paused"):
         provider.embed_query("a")
@@ -186,7 +186,7 @@ def test_a_failing_vendor_is_left_alone(build: Build, vendor: Vendor) -> None:
 def test_a_vendor_that_recovers_is_used_again(build: Build, vendor: Vendor) -> None:
     vendor.script.append(Answer(500, {}))
     provider = build(failure_threshold=1, recovery_seconds=0)
-    with pytest.raises(EmbeddingUnavailable):
+    with pytest.raises(ProviderUnavailable):
         provider.embed_query("a")
     assert provider.embed_query("a").shape == (3,)
 

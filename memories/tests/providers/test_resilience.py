@@ -4,7 +4,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from memories.providers.base import EmbeddingRejected, EmbeddingUnavailable
+from memories.providers.base import ProviderRejected, ProviderUnavailable
 from memories.providers.resilience import Circuit, CircuitOpen, failure, patiently, retry_after
 
 
@@ -25,7 +25,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def circuit(clock: Clock) -> Circuit:
-    return Circuit(failure_threshold=2, recovery_seconds=30, clock=clock)
+    return Circuit("Vendor", failure_threshold=2, recovery_seconds=30, clock=clock)
 
 
 def outcomes(*results: object) -> Callable[[], object]:
@@ -43,8 +43,8 @@ def outcomes(*results: object) -> Callable[[], object]:
 
 def fail(circuit: Circuit, times: int) -> None:
     for _ in range(times):
-        with pytest.raises(EmbeddingUnavailable):
-            circuit.call(outcomes(EmbeddingUnavailable("down")))
+        with pytest.raises(ProviderUnavailable):
+            circuit.call(outcomes(ProviderUnavailable("down")))
 
 
 def test_circuit_opens_after_failures_in_a_row(circuit: Circuit) -> None:
@@ -63,8 +63,8 @@ def test_success_between_failures_keeps_it_closed(circuit: Circuit) -> None:
 
 def test_refusals_are_answers(circuit: Circuit) -> None:
     for _ in range(3):
-        with pytest.raises(EmbeddingRejected):
-            circuit.call(outcomes(EmbeddingRejected("bad key")))
+        with pytest.raises(ProviderRejected):
+            circuit.call(outcomes(ProviderRejected("bad key")))
     assert circuit.call(outcomes("up")) == "up"
 
 
@@ -97,40 +97,40 @@ def test_only_one_call_probes_at_a_time(circuit: Circuit, clock: Clock) -> None:
 
 
 def test_retries_transient_errors() -> None:
-    down = EmbeddingUnavailable("down", retry_after=0)
+    down = ProviderUnavailable("down", retry_after=0)
     assert patiently(outcomes(down, down, "up"), retries=2, budget_seconds=10) == "up"
 
 
 def test_gives_up_with_the_last_error() -> None:
-    errors = [EmbeddingUnavailable(f"down {n}", retry_after=0) for n in range(3)]
-    with pytest.raises(EmbeddingUnavailable, match="down 2"):
+    errors = [ProviderUnavailable(f"down {n}", retry_after=0) for n in range(3)]
+    with pytest.raises(ProviderUnavailable, match="down 2"):
         patiently(outcomes(*errors), retries=2, budget_seconds=10)
 
 
-@pytest.mark.parametrize("error", [EmbeddingRejected("no"), CircuitOpen("open", retry_after=0)])
+@pytest.mark.parametrize("error", [ProviderRejected("no"), CircuitOpen("open", retry_after=0)])
 def test_does_not_retry_what_cannot_change(error: Exception) -> None:
     with pytest.raises(type(error)):
         patiently(outcomes(error, "up"), retries=2, budget_seconds=10)
 
 
 def test_does_not_wait_beyond_the_budget() -> None:
-    with pytest.raises(EmbeddingUnavailable):
-        patiently(outcomes(EmbeddingUnavailable("later", retry_after=11), "up"), retries=2, budget_seconds=10)
+    with pytest.raises(ProviderUnavailable):
+        patiently(outcomes(ProviderUnavailable("later", retry_after=11), "up"), retries=2, budget_seconds=10)
 
 
 def test_backs_off_without_a_hint() -> None:
-    with pytest.raises(EmbeddingUnavailable):
-        patiently(outcomes(EmbeddingUnavailable("down"), "up"), retries=2, budget_seconds=0)
+    with pytest.raises(ProviderUnavailable):
+        patiently(outcomes(ProviderUnavailable("down"), "up"), retries=2, budget_seconds=0)
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
 def test_transient_statuses(status: int) -> None:
-    assert isinstance(failure("Vendor", status), EmbeddingUnavailable)
+    assert isinstance(failure("Vendor", status, key="KEY", model="MODEL"), ProviderUnavailable)
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
 def test_permanent_statuses(status: int) -> None:
-    assert isinstance(failure("Vendor", status), EmbeddingRejected)
+    assert isinstance(failure("Vendor", status, key="KEY", model="MODEL"), ProviderRejected)
 
 
 @pytest.mark.parametrize(("value", "seconds"), [("7", 7), (" 0 ", 0), ("soon", None), ("²", None)])

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from memories.providers.base import EmbeddingUnavailable, ProviderMisconfigured
+from memories.providers.base import ProviderMisconfigured, ProviderUnavailable
 from memories.providers.sentence_transformer import BUNDLED_MODEL, SentenceTransformerProvider
 from memories.tests.providers.assertions import assert_windows_cover
 
@@ -94,13 +94,13 @@ def test_threads_agree_with_one_thread(bundled: SentenceTransformerProvider) -> 
 
 
 def test_changed_weights_are_refused(damaged: Path) -> None:
-    with pytest.raises(EmbeddingUnavailable, match="not the published ones"):
+    with pytest.raises(ProviderUnavailable, match="not the published ones"):
         SentenceTransformerProvider().embed_query("a")
 
 
 def test_missing_weights_are_refused(damaged: Path) -> None:
     (damaged / "model.safetensors").unlink()
-    with pytest.raises(EmbeddingUnavailable, match="cannot be read"):
+    with pytest.raises(ProviderUnavailable, match="cannot be read"):
         SentenceTransformerProvider().embed_query("a")
 
 

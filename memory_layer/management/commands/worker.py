@@ -9,7 +9,7 @@ from memory_layer.management.part import PartCommand
 
 
 class Command(PartCommand):
-    help = "Work on queued embeddings and maintenance."
+    help = "Work on queued embeddings, facts and maintenance."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--queues", default=stack.QUEUES, help="comma-separated (default %(default)s)")

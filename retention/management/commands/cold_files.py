@@ -10,9 +10,9 @@ from rich.table import Column, Table
 
 from retention import cold
 from retention.cold_files import CorruptColdFile
-from retention.management import terminal
 from retention.models import ColdFile
 from tenants.isolation import tenant_scope
+from tenants.management import terminal
 
 
 class Command(BaseCommand):

@@ -15,9 +15,9 @@ from retention.cold_files import CorruptColdFile
 from retention.erasure import receipts
 from retention.erasure.erase import ErasureIncomplete, erase, plan_erasure
 from retention.erasure.subjects import Subject, UnknownSubject, find
-from retention.management import terminal
 from retention.models import Receipt
 from tenants.isolation import tenant_scope
+from tenants.management import terminal
 
 
 class Command(BaseCommand):

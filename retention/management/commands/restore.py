@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 
 from retention import restoring
-from retention.management import terminal
 from retention.models import Run
 from tenants.isolation import tenant_scope
+from tenants.management import terminal
 from tenants.models import Tenant
 
 

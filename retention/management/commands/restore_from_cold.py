@@ -9,9 +9,9 @@ from rich.console import Console
 
 from retention import cold
 from retention.cold_files import CorruptColdFile
-from retention.management import terminal
 from retention.models import ColdFile
 from tenants.isolation import tenant_scope
+from tenants.management import terminal
 from tenants.models import Tenant
 
 

@@ -7,9 +7,8 @@ import pytest
 from memories.models import Message
 from retention import runs
 from retention.models import ColdFile, Rule
-from retention.tests.admin.pages import act, listing, page, text
 from retention.tests.factories import aged
-from tenants.tests.admin_pages import listed
+from tenants.tests.admin_pages import act, listed, listing, page, text
 
 COLD = "retention_coldfile"
 pytestmark = pytest.mark.django_db

@@ -8,9 +8,8 @@ import pytest
 from memories.models import Hold
 from memories.tests.factories import ConversationFactory, MessageFactory
 from retention import holds
-from retention.tests.admin.pages import act, adding, complaints, listing, page, text
 from tenants.models import AuditEvent
-from tenants.tests.admin_pages import queries
+from tenants.tests.admin_pages import act, adding, complaints, listing, page, queries, text
 from tenants.tests.factories import EndUserFactory
 
 HOLD = "memories_hold"

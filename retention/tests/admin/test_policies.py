@@ -4,8 +4,8 @@ from django.urls import reverse
 
 from retention import runs
 from retention.models import Mode, Policy, Run
-from retention.tests.admin.pages import act, adding, complaints, listing, page, text
 from retention.tests.factories import aged
+from tenants.tests.admin_pages import act, adding, complaints, listing, page, text
 from tenants.tests.factories import TenantFactory
 
 POLICY = "retention_policy"

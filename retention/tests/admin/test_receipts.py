@@ -10,9 +10,8 @@ from memories.tests.factories import ConversationFactory, MessageFactory
 from retention import tasks
 from retention.erasure import receipts
 from retention.models import Receipt
-from retention.tests.admin.pages import listing, page, text
 from tenants.ids import new_id
-from tenants.tests.admin_pages import listed
+from tenants.tests.admin_pages import listed, listing, page, text
 from tenants.tests.factories import EndUserFactory
 from tenants.tests.plain_login import plain_login
 

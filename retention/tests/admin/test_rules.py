@@ -5,9 +5,8 @@ import json
 import pytest
 
 from retention.models import Rule
-from retention.tests.admin.pages import act, adding, complaints, page, text
 from tenants.models import AuditEvent
-from tenants.tests.admin_pages import listed
+from tenants.tests.admin_pages import act, adding, complaints, listed, page, text
 from tenants.tests.factories import TenantFactory
 
 RULE = "retention_rule"

@@ -9,10 +9,9 @@ from memories.models import Message
 from memories.tests.factories import MessageFactory
 from retention import holds, runs, tasks
 from retention.models import Policy, Run
-from retention.tests.admin.pages import act, adding, listing, page, text
 from retention.tests.factories import aged
 from tenants.models import AuditEvent
-from tenants.tests.admin_pages import queries
+from tenants.tests.admin_pages import act, adding, listing, page, queries, text
 from tenants.tests.factories import TenantFactory
 
 RUN = "retention_run"

@@ -7,8 +7,8 @@ from django.utils import timezone
 from memories.models import Conversation, Message
 from memories.tests.factories import MessageFactory
 from retention import holds
-from retention.tests.admin.pages import act, page
 from tenants.models import AuditEvent
+from tenants.tests.admin_pages import act, page
 
 MESSAGE, CONVERSATION = "memories_message", "memories_conversation"
 FORMSET = {"embeddings-TOTAL_FORMS": 0, "embeddings-INITIAL_FORMS": 0}

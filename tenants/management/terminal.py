@@ -1,4 +1,4 @@
-"""What the commands of retention share: whose data, which file, and how progress is shown."""
+"""What commands share: whose data, which file, and how progress is shown."""
 
 from typing import TextIO, cast
 from uuid import UUID
@@ -7,7 +7,8 @@ from django.core.management.base import CommandError, OutputWrapper
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tenants.models import Tenant
+from tenants.isolation import tenant_scope
+from tenants.models import EndUser, Tenant
 
 WIDTH = 160
 
@@ -17,6 +18,15 @@ def tenant_of(slug: str) -> Tenant:
     if tenant is None:
         raise CommandError(f'There is no tenant "{slug}".')
     return tenant
+
+
+def end_user_of(tenant: Tenant, user_id: str) -> EndUser:
+    """By our id or the client's."""
+    with tenant_scope(tenant):
+        end_user = EndUser.objects.known_as(tenant, [user_id]).select_related("tenant").first()
+    if end_user is None:
+        raise CommandError(f'There is no end user "{user_id}" in "{tenant.slug}".')
+    return end_user
 
 
 def console_on(stdout: OutputWrapper) -> Console:
