@@ -31,6 +31,13 @@ SIDEBAR = {
         "memories.message": ("Messages", "chat"),
         "memories.messageembedding": ("Embeddings", "scatter_plot"),
     },
+    "Facts": {
+        "memories.fact": ("Facts", "fact_check"),
+        "memories.fact.person": ("People", "timeline"),
+        "memories.job": ("Jobs", "pending_actions"),
+        "memories.tokenspend": ("Token spend", "toll"),
+        "memories.fact.playground": ("Playground", "science"),
+    },
     "Retention": {
         "retention.policy": ("Policies", "auto_delete"),
         "retention.rule": ("Rules", "rule"),
@@ -53,18 +60,27 @@ SIDEBAR = {
 
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
-    """The sidebar: what this operator may see."""
-    groups = [{"title": title, "items": _items(request, pages)} for title, pages in SIDEBAR.items()]
-    return [group for group in groups if group["items"]]
+    """The sidebar: what this operator may see. Of two addresses that the page's begins with, the longer one is its."""
+    groups = {title: _items(request, pages) for title, pages in SIDEBAR.items()}
+    items = [item for group in groups.values() for item in group if request.path.startswith(item["link"])]
+    for item in sorted(items, key=lambda item: len(item["link"]))[-1:]:
+        item["active"] = True
+    return [{"title": title, "items": group} for title, group in groups.items() if group]
 
 
-def _items(request: HttpRequest, pages: dict[str, tuple[str, str]]) -> list[dict[str, str]]:
+def _items(request: HttpRequest, pages: dict[str, tuple[str, str]]) -> list[dict[str, Any]]:
     items = []
     for label, (title, icon) in pages.items():
-        app, model = label.split(".")
+        app, model, *_ = label.split(".")
         if request.user.has_perms([f"{app}.view_{model}"]):
-            items.append({"title": title, "icon": icon, "link": reverse(f"admin:{app}_{model}_changelist")})
+            items.append({"title": title, "icon": icon, "link": address(label), "active": False})
     return items
+
+
+def address(label: str) -> str:
+    """Of a model's list ("app.model"), or of a page beside it ("app.model.page")."""
+    app, model, page = [*label.split("."), "changelist"][:3]
+    return reverse(f"admin:{app}_{model}_{page}")
 
 
 class TaskSelect(UnfoldAdminSelectWidget, beat.TaskSelectWidget):  # type: ignore[misc]

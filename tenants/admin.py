@@ -52,16 +52,19 @@ SHOWN_ONCE = 'The new key, shown this once and never again: <code class="key">{}
 class TenantAdmin(Page):
     """No delete: a tenant's messages go by ways of their own, which clean up behind them."""
 
-    list_display = ("slug", "name", "rate_limit", "created_at", "belongings")
+    list_display = ("slug", "name", "rate_limit", "daily_token_budget", "created_at", "belongings")
     search_fields = ("slug", "name")
     ordering = ("slug",)
-    fields = ("slug", "name", "rate_limit", "created_at", "belongings")
-    add_fieldsets = ((None, {"fields": ("slug", "name", "rate_limit")}),)
+    fields = ("slug", "name", "rate_limit", "daily_token_budget", "created_at", "belongings")
+    add_fieldsets = ((None, {"fields": ("slug", "name", "rate_limit", "daily_token_budget")}),)
     BELONGINGS = {
         "tenants_enduser": "End users",
         "tenants_apikey": "API keys",
         "memories_conversation": "Conversations",
         "memories_message": "Messages",
+        "memories_fact": "Facts",
+        "memories_job": "Jobs",
+        "memories_tokenspend": "Token spend",
     }
 
     @display(description="Links")
@@ -136,7 +139,8 @@ class EndUserAdmin(Shown):
     def belongings(self, user: EndUser) -> SafeString:
         chosen = {"kind": "user", "tenant": user.tenant_id, "end_user": user.pk}
         issue = link(f"{reverse('admin:tenants_apikey_add')}?{urlencode(chosen)}", "Issue a key")
-        return in_a_row([*links_to(self.BELONGINGS, end_user__id__exact=user.pk), issue])
+        known = link(f"{reverse('admin:memories_fact_person')}?{urlencode({'end_user': user.pk})}", "Facts")
+        return in_a_row([*links_to(self.BELONGINGS, end_user__id__exact=user.pk), known, issue])
 
 
 class KeyStateFilter(DropdownFilter):  # type: ignore[misc]

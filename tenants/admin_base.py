@@ -5,11 +5,13 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import date
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -33,6 +35,7 @@ from tenants.models import Tenant
 __all__ = [
     "Audited",
     "AutocompleteSelectFilter",
+    "ButtonPage",
     "CappedPaginator",
     "ChoicesDropdownFilter",
     "DayRangeFilter",
@@ -41,12 +44,16 @@ __all__ = [
     "Page",
     "ReadOnlyInline",
     "ask_first",
+    "at",
     "display",
+    "enters_own_scopes",
     "link",
     "list_url",
+    "row_url",
 ]
 
 Column = TypeVar("Column", bound=Callable[..., Any])
+View = TypeVar("View", bound=Callable[..., HttpResponse])
 
 TENANT_FILTER = "tenant__id__exact"
 NAMED_IN_QUESTION = 20
@@ -118,6 +125,38 @@ class Page(Audited):
         return CappedChangeList
 
 
+class ButtonPage(Page):
+    """Buttons on a row's page do what the actions of the list do: posted to it, allowed and asked about as there."""
+
+    change_form_outer_before_template = "tenants/admin/buttons.html"
+    change_form_outer_after_template = "tenants/admin/below.html"
+
+    def buttons(self, row: Any) -> tuple[str, ...]:
+        """Names of the actions that make sense for this row."""
+        return tuple(self.actions)
+
+    def below(self, request: HttpRequest, row: Any) -> dict[str, Any]:
+        """Context of what stands below the form: `below`, a template, and what that one needs."""
+        return {}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Model | None = None, **kwargs: Any
+    ) -> HttpResponse:
+        if obj:
+            allowed = self.get_actions(request)
+            offered = [(name, allowed[name][2]) for name in self.buttons(obj) if name in allowed]
+            context |= {"buttons": offered, **self.below(request, obj)}
+        response: HttpResponse = super().render_change_form(request, context, *args, obj=obj, **kwargs)
+        return response
+
+    def too_many(self, request: HttpRequest, queryset: QuerySet[Any], limit: int) -> bool:
+        """Whether these rows are more than one request should work on; then it says so."""
+        if not queryset[limit:].exists():
+            return False
+        self.message_user(request, f"At most {limit} at once: choose fewer.", messages.ERROR)
+        return True
+
+
 class ReadOnlyInline(TabularInline):  # type: ignore[misc]
     """Rows that the system writes."""
 
@@ -152,6 +191,16 @@ def display(
     return cast("Callable[[Column], Column]", decorator)
 
 
+def at(time: Any) -> str:
+    """A time as tables show it."""
+    return date(time, "Y-m-d H:i") if time else "-"
+
+
+def row_url(row: Model) -> str:
+    """The address of a row's page."""
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
 def list_url(model: str, **filters: object) -> str:
     """The address of the list of `model` (app_model) under `filters` (field lookups)."""
     return f"{reverse(f'admin:{model}_changelist')}?{urlencode(filters)}"
@@ -184,3 +233,9 @@ def ask_first(
 
 def _names(rows: Iterable[Model]) -> list[str]:
     return [str(row) for row in rows]
+
+
+def enters_own_scopes(view: View) -> View:
+    """Mark a view of the admin that waits for a model: no transaction is opened for it, it enters scopes itself."""
+    view.enters_own_scopes = True  # type: ignore[attr-defined]
+    return view

@@ -1,5 +1,5 @@
-"""Conversations, messages and their embeddings in the admin."""
+"""Conversations, messages, their embeddings, and the fact engine in the admin."""
 
-from memories.admin import conversations, embeddings, messages
+from memories.admin import conversations, embeddings, facts, jobs, messages, spend
 
-__all__ = ["conversations", "embeddings", "messages"]
+__all__ = ["conversations", "embeddings", "facts", "jobs", "messages", "spend"]

@@ -1,11 +1,12 @@
 """What the pages of stored conversation share: their order, how they delete, what the log of changes keeps."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +22,7 @@ from memories.models.message import MessageQuerySet
 from tenants import audit
 from tenants.admin import in_a_row
 from tenants.admin_base import TENANT_FILTER, Page, ask_first, link
+from tenants.ids import as_uuid
 from tenants.models import Tenant
 
 CONVERSATION_FILTER = "conversation__id__exact"
@@ -28,10 +30,16 @@ DELETED_AT_ONCE = 1_000
 HELD = "A legal hold keeps this from being changed or deleted; release the hold first. Nothing was done."
 
 
-class StoredPage(Page):
-    """Rows that clients wrote: looked at here, never added, and deleted only through `memories.editing`."""
+class Chooser(AutocompleteSelect):
+    """Offers rows by what is typed; what is no id at all, as an address may have it, chooses none."""
 
-    actions: tuple[str, ...] = ("delete_selected",)
+    def optgroups(self, name: str, value: Sequence[str], attrs: dict[str, Any] | None = None) -> Any:
+        return super().optgroups(name, [one for one in value if not one or as_uuid(one)], attrs)
+
+
+class WordsPage(Page):
+    """Rows that hold what people said: never added here, in the order of their time, and not quoted in the log."""
+
     log_fields: tuple[str, ...] = ()
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
@@ -41,6 +49,23 @@ class StoredPage(Page):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
+        return super().log_change(request, self._for_log(obj), message)
+
+    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:
+        return super().log_deletions(request, [self._for_log(one) for one in queryset])
+
+    def _for_log(self, row: Model) -> Model:
+        """The log outlives its rows: it keeps an id, the tenant and `log_fields`, never what people said."""
+        kept: Model = self.model(pk=row.pk, **{name: getattr(row, name) for name in ("tenant", *self.log_fields)})
+        return kept
+
+
+class StoredPage(WordsPage):
+    """Rows that clients wrote: looked at here, and deleted only through `memories.editing`."""
+
+    actions: tuple[str, ...] = ("delete_selected",)
 
     def get_deleted_objects(
         self, objs: Iterable[Model], request: HttpRequest
@@ -123,17 +148,6 @@ class StoredPage(Page):
             counts[tenant] = act(chosen.for_tenant(tenant))
             audit.record(f"admin.{done}", tenant=tenant, messages=counts[tenant])
         self.message_user(request, f"Messages {done}: {sum(counts.values())}.", messages.SUCCESS)
-
-    def log_change(self, request: HttpRequest, obj: Model, message: Any) -> Any:
-        return super().log_change(request, self._for_log(obj), message)
-
-    def log_deletions(self, request: HttpRequest, queryset: Iterable[Model]) -> Any:
-        return super().log_deletions(request, [self._for_log(one) for one in queryset])
-
-    def _for_log(self, row: Model) -> Model:
-        """The log outlives its rows: it keeps an id, the tenant and `log_fields`, never what people said."""
-        kept: Model = self.model(pk=row.pk, **{name: getattr(row, name) for name in ("tenant", *self.log_fields)})
-        return kept
 
 
 def holds_and_links(holds: HoldQuerySet, row: Model, name: str, *kinds: Hold.Kind) -> SafeString:

@@ -8,6 +8,7 @@ from django_celery_beat.models import CrontabSchedule, IntervalSchedule, Periodi
 from unfold.admin import ModelAdmin
 
 from memory_layer.admin import SIDEBAR
+from memory_layer.admin import address as page_address
 from tenants.models import AuditEvent
 
 PAGES = [page for pages in SIDEBAR.values() for page in pages]
@@ -30,9 +31,16 @@ def test_every_page_has_the_same_look():
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_of_the_sidebar_opens(admin_client, hourly, page):
-    response = admin_client.get(address(page, "changelist"))
+    response = admin_client.get(page_address(page))
     assert response.status_code == 200
-    assert f'href="{address(page, "changelist")}"' in response.content.decode()
+    assert f'href="{page_address(page)}"' in response.content.decode()
+
+
+@pytest.mark.parametrize("page", ["memories.fact", "memories.fact.person", "memories.fact.playground"])
+def test_one_page_of_the_sidebar_is_the_one_that_is_open(admin_client, page):
+    groups = admin_client.get(page_address(page)).context["sidebar_navigation"]
+    items = [item for group in groups for item in group["items"]]
+    assert [item["link"] for item in items if item["active"]] == [page_address(page)]
 
 
 @pytest.mark.parametrize("page", ["auth.user", "auth.group", "tenants.tenant", "django_celery_beat.periodictask"])

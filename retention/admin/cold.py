@@ -9,11 +9,10 @@ from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 
 from retention import cold
-from retention.admin.base import ButtonPage
 from retention.cold_files import CorruptColdFile
 from retention.models import ColdFile
 from tenants.admin import Shown
-from tenants.admin_base import AutocompleteSelectFilter, DayRangeFilter, ask_first, display
+from tenants.admin_base import AutocompleteSelectFilter, ButtonPage, DayRangeFilter, ask_first, display
 
 AT_ONCE = 10
 

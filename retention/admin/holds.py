@@ -11,14 +11,15 @@ from unfold.widgets import UnfoldAdminSelectWidget
 
 from memories.models import Hold, Message
 from retention import holds
-from retention.admin.base import ButtonPage, row_url
 from tenants.admin_base import (
     AutocompleteSelectFilter,
+    ButtonPage,
     ChoicesDropdownFilter,
     DayRangeFilter,
     ask_first,
     display,
     link,
+    row_url,
 )
 
 

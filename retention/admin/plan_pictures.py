@@ -15,9 +15,8 @@ from django.utils.safestring import SafeString
 
 from memories.admin.embeddings import EXCERPT, excerpt
 from memories.models import Message
-from retention.admin.base import at, row_url
 from retention.models import Action, Run
-from tenants.admin_base import link
+from tenants.admin_base import at, link, row_url
 
 LOOKED_AT = 20_000  # items whose messages' ages are read: of more, every n-th
 LAST_MONTH = 24

@@ -9,17 +9,19 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from retention import runs
-from retention.admin.base import ButtonPage, at, row_url
 from retention.admin.runs import done_text, state_label
 from retention.models import Policy, Run
 from tenants.admin import links_to
 from tenants.admin_base import (
     TENANT_FILTER,
     AutocompleteSelectFilter,
+    ButtonPage,
     ChoicesDropdownFilter,
+    at,
     display,
     link,
     list_url,
+    row_url,
 )
 from tenants.models import Tenant
 

@@ -15,11 +15,18 @@ from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from retention import restoring, runs
 from retention.admin import plan_pictures
-from retention.admin.base import ButtonPage, row_url
 from retention.models import Action, Run, every_action
 from retention.tasks import continue_run
 from tenants.admin import Shown
-from tenants.admin_base import AutocompleteSelectFilter, ChoicesDropdownFilter, DayRangeFilter, ask_first, display
+from tenants.admin_base import (
+    AutocompleteSelectFilter,
+    ButtonPage,
+    ChoicesDropdownFilter,
+    DayRangeFilter,
+    ask_first,
+    display,
+    row_url,
+)
 
 AT_ONCE = 20
 RESTORED_AT_ONCE = 20_000

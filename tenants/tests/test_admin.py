@@ -59,8 +59,15 @@ def test_a_slug_that_clients_use_stays(admin_client, tenant):
 
 def test_a_tenant_links_to_what_belongs_to_it(admin_client, tenant):
     page = admin_client.get(TENANTS).content.decode()
-    for model in ("tenants/apikey", "memories/conversation", "memories/message"):
+    of_facts = ("memories/fact", "memories/job", "memories/tokenspend")
+    for model in ("tenants/apikey", "memories/conversation", "memories/message", *of_facts):
         assert f"/admin/{model}/?tenant__id__exact={tenant.pk}" in page
+
+
+def test_a_tenant_gets_its_budget_of_tokens(admin_client, tenant):
+    admin_client.post(change(tenant), {"name": "", "rate_limit": "", "daily_token_budget": "5000"})
+    tenant.refresh_from_db()
+    assert tenant.daily_token_budget == 5000
 
 
 def test_a_tenant_is_not_deleted_here(admin_client, tenant):
