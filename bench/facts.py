@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
 USERS = 10
-KILL_EVERY_SECONDS = 7.0
+KILL_EVERY_SECONDS = 13.0  # sooner, and `up` takes it for a part that cannot start
 TOWNS = ("Austin", "Berlin", "Cork", "Dallas", "Essen", "Fargo", "Ghent", "Hull")
 
 

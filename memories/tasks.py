@@ -20,7 +20,7 @@ FACT_WAKE_FLAG = "fact-worker-is-called"
 FACT_EMBED_FLAG = "fact-embedder-is-called"
 WAKE_SECONDS = 10
 TURN_SECONDS = 5.0
-SOON_SECONDS = 60.0
+SOON_SECONDS = 10.0  # beyond, beat looks in time
 
 log = structlog.get_logger(__name__)
 

@@ -21,6 +21,11 @@ def found_or_made(tenant: Tenant, ids: Iterable[str]) -> dict[str, EndUser]:
     return found
 
 
+def found(tenant: Tenant, user_id: str) -> EndUser | None:
+    """The end user of `tenant` with this id, ours or the client's; None when there is no such user."""
+    return _by_either_id(EndUser.objects.known_as(tenant, [user_id]), [user_id]).get(user_id)
+
+
 def _by_either_id(users: Iterable[EndUser], ids: Iterable[str]) -> dict[str, EndUser]:
     """Who is meant by each of `ids`, where anybody is; a UUID may be spelt in any way."""
     known = list(users)

@@ -77,6 +77,7 @@ class EndUser(models.Model):
             models.UniqueConstraint(fields=["tenant", "external_id"], name="end_user_external_id_is_unique"),
             models.UniqueConstraint(fields=["tenant", "id"], name="end_user_of_tenant"),
         ]
+        indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="end_user_by_time")]
 
     def __str__(self) -> str:
         return self.public_id

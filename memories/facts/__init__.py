@@ -1,6 +1,5 @@
-"""Facts about end users (SPEC §6): what is extracted from their turns, what replaces what, and how it fades.
+"""Facts about end users (SPEC §6): read from their turns, decided upon, stored, recalled, consolidated and corrected.
 
-Everything here is pure: data and the time come in, data goes out. `vocabulary` names the parts of a fact,
-`statements` holds what is said, `supersession` decides what becomes of it, `confidence` lets it fade, and `rules` reads
-turns without a language model.
+Pure are `statements` (what is said), `supersession` and `decisions` (what becomes of it), `confidence` (how it fades),
+`duplicates`, `rules` (reading without a language model) and `relevance`; the others bring rows and models to them.
 """

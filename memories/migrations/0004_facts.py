@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('memories', '0003_holds'),
-        ('tenants', '0005_daily_token_budget'),
+        ('tenants', '0005_budget_and_users_by_time'),
     ]
 
     operations = [

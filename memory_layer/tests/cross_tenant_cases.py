@@ -30,6 +30,8 @@ class Ids:
     rule: str
     run: str
     hold: str
+    fact: str
+    job: str
     text: str
     note: str
 
@@ -67,8 +69,24 @@ NAMES: dict[str, tuple[str, ...]] = {
     "rule_id": ("rule",),
     "run_id": ("run",),
     "hold_id": ("hold",),
+    "session_id": ("conversation_name", "conversation"),
+    "fact_id": ("fact",),
+    "job_id": ("job",),
+}
+NAMES_AT: dict[tuple[str, str, str], tuple[str, ...]] = {  # where it means something else
+    ("post", "/v1/users", "external_id"): ("user_name",),
+    ("get", "/v1/facts/{id}", "id"): ("user_name", "user"),
+    ("patch", "/v1/facts/{id}", "id"): ("fact",),
+    ("delete", "/v1/facts/{id}", "id"): ("fact",),
 }
 LISTS = {"message_ids"}
+EMPTY_OF_NOBODY = {  # what is asked about somebody unknown is answered, with nothing
+    ("get", "/v1/facts/{id}"),
+    ("get", "/v1/conscious/{user_id}"),
+    ("get", "/v1/history/{session_id}"),
+    ("get", "/v1/users/{user_id}/profile"),
+}
+OF_USER_KEYS = {"/v1/conscious"}  # a good call only with the key of an end user
 ADDRESSES_OF_NOBODY = {"/v1/admin/health", "/v1/admin/readiness"}  # take no key and no parameter
 
 
@@ -99,6 +117,13 @@ BODIES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("patch", "/v1/conversations/{conversation_id}"): lambda own: {"metadata": {"changed": True}},
     ("post", "/v1/memory/search"): _search,
     ("post", "/v1/api-keys"): lambda own: {"name": "another"},
+    ("post", "/v1/users"): lambda own: {"metadata": {"quite": "new"}},
+    ("post", "/v1/sessions"): lambda own: {"user_id": own.user_name},
+    ("post", "/v1/ingest"): lambda own: {
+        "user_id": own.user_name, "session_id": own.conversation_name, "role": "user", "content": "Good morning"
+    },
+    ("post", "/v1/recall"): lambda own: {"user_id": own.user_name, "query": "breakfast porridge"},
+    ("patch", "/v1/facts/{id}"): lambda own: {"content": "Has porridge for breakfast."},
     ("post", "/v1/admin/retention/run"): lambda own: {"dry_run": True},
     ("post", "/v1/retention/execute"): lambda own: {"dry_run": True},
     ("post", "/v1/retention/erase"): lambda own: {"conversation_id": own.conversation, "dry_run": True},
@@ -114,6 +139,7 @@ BODIES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
 EITHER = {"/v1/retention/erase": ("conversation_id", "user_id")}  # of which a call names one
 QUERIES: dict[tuple[str, str], Callable[[Ids], dict[str, str]]] = {
     ("get", "/v1/memory/search"): lambda own: {"query": "breakfast porridge", "explain": "true", "neighbours": "2"},
+    ("get", "/v1/timeline"): lambda own: {"user_id": own.user_name},
 }
 
 
@@ -161,11 +187,16 @@ def generated() -> list[Case]:
 
 def _of_operation(method: str, path: str) -> Iterator[Case]:
     for where, name in _parameters(method, path):
-        assert name in NAMES, f"Say in {__name__}.NAMES what can stand for {name} of {method} {path}."
-        for spelling in NAMES[name]:
+        for spelling in _spellings(method, path, name):
             yield _case(method, path, where, name, spelling)
     if method == "post":
         yield _case(method, path, "headers", "Idempotency-Key", "idempotency_key")
+
+
+def _spellings(method: str, path: str, name: str) -> tuple[str, ...]:
+    found = NAMES_AT.get((method, path, name)) or NAMES.get(name)
+    assert found, f"Say in {__name__}.NAMES what can stand for {name} of {method} {path}."
+    return found
 
 
 def _parameters(method: str, path: str) -> list[tuple[str, str]]:
@@ -190,7 +221,7 @@ def good_call(method: str, path: str, own: Ids) -> Call:
     return Call(
         method,
         path,
-        places={name: getattr(own, NAMES[name][0]) for name in named},
+        places={name: getattr(own, _spellings(method, path, name)[0]) for name in named},
         query=QUERIES.get((method, path), lambda own: {})(own),
         body=body(own) if body else None,
     )
@@ -252,6 +283,10 @@ def _asking(**options: Any) -> Callable[[Ids, Ids], dict[str, Any]]:
     return lambda own, named: {"query": named.text, **options}
 
 
+def _recalling(**options: Any) -> Callable[[Ids, Ids], dict[str, Any]]:
+    return lambda own, named: {"user_id": own.user_name, "query": named.text, "limit": 20, **options}
+
+
 def _texts() -> Iterator[Case]:
     """The very words and metadata of a message, in every mode and with every filter."""
     for mode in ("hybrid", "semantic", "lexical"):
@@ -259,6 +294,9 @@ def _texts() -> Iterator[Case]:
         yield _case_of(f"query in mode {mode}", "text", "get", "/v1/memory/search", query=asking)
         asking = _asking(mode=mode, top_k=100, neighbours=3, include_archived=True)
         yield _case_of(f"query in mode {mode}, with all options", "text", "post", "/v1/memory/search", body=asking)
+    for history in (False, True):
+        recalling = _recalling(include_historical=history)
+        yield _case_of(f"query, history {history}", "text", "post", "/v1/recall", body=recalling)
     yield _case_of(
         "metadata",
         "text",

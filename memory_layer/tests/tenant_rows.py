@@ -25,6 +25,8 @@ from memories.models import (
     Reading,
     TokenSpend,
 )
+from memories.providers.base import model_key
+from memories.providers.mock import MockProvider
 from memories.tests.factories import ConversationFactory, FactFactory, JobFactory, MessageFactory
 from memories.tests.helpers import embed_all
 from memory_layer.tests.cross_tenant_cases import Ids
@@ -131,8 +133,24 @@ def rows_of(tenant: Tenant) -> dict[str, Any]:
     return found
 
 
+def known_of(user: EndUser, word: str, text: str) -> tuple[Fact, Job]:
+    """A fact about the end user that they said, a job that failed, and a profile; nothing is done in the background."""
+    fact = FactFactory.create(end_user=user, content=f"Says that {text}", slot="food", is_essential=True)
+    FactSource.objects.create(
+        tenant=user.tenant, fact=fact, message_id=Message.objects.filter(end_user=user).latest("created_at").pk
+    )
+    vector = MockProvider().embed_documents([fact.content])[0]
+    FactVector.objects.create(tenant=user.tenant, fact=fact, model=model_key(MockProvider()), vector=vector)
+    Profile.objects.create(
+        tenant=user.tenant, end_user=user, summary=f"{word} summary", key_traits=[f"{word} trait"], updated_at=LONG_AGO
+    )
+    error, result = f"{word} error", {word: 1}
+    job = JobFactory.create(end_user=user, status="failed", error=error, result=result, finished_at=LONG_AGO)
+    return fact, job
+
+
 def tenant_with_rows(word: str, text: str) -> SimpleNamespace:
-    """A tenant with a conversation of two turns, an end user, a used Idempotency-Key and a key; and their ids."""
+    """A tenant with a conversation of two turns, an end user, what is known of them, a key and more; and the ids."""
     tenant = TenantFactory.create(slug=f"{word}-tenant", name=f"{word} corporation")
     new = [
         ingest.NewMessage(
@@ -159,6 +177,7 @@ def tenant_with_rows(word: str, text: str) -> SimpleNamespace:
     )
     run = Run.objects.create(tenant=tenant, dry_run=True, trigger="api", error=f"{word} error")
     hold = Hold.objects.create(tenant=tenant, kind="pin", message=message, reason=f"{word} reason")
+    fact, job = known_of(user, word, text)
     row, key = keys.issue(tenant, name=f"{word} key", scopes=Scope.values)
     ids = Ids(
         tenant_slug=tenant.slug,
@@ -175,7 +194,10 @@ def tenant_with_rows(word: str, text: str) -> SimpleNamespace:
         rule=str(rule.pk),
         run=str(run.pk),
         hold=str(hold.pk),
+        fact=str(fact.pk),
+        job=str(job.pk),
         text=text,
         note=f"{word}-note",
     )
-    return SimpleNamespace(tenant=tenant, user=user, ids=ids, key=key, row=row, word=word)
+    user_key = keys.issue(tenant, name=f"{word} user's", end_user=user)[1]
+    return SimpleNamespace(tenant=tenant, user=user, ids=ids, key=key, user_key=user_key, row=row, word=word)

@@ -40,6 +40,24 @@ def test_the_readmes_curl_lines_store_and_find(stack):
     assert "I live in Austin" in documented(stack, "bash", "-e", script="\n".join(blocks("bash")))
 
 
+def test_the_readmes_person_moves_and_the_timeline_knows_both_towns(stack):
+    """What the README tells its reader to try next."""
+    api = requests.Session()
+    api.headers["X-API-Key"] = stack.key
+    documented(stack, "bash", "-e", script="\n".join(blocks("bash")))
+    turn = {"user_id": "maya", "session_id": "tuesday", "role": "user", "content": "I moved to Dallas."}
+    queued = api.post(f"{stack.url}/v1/ingest", json=turn).json()
+    while api.get(f"{stack.url}/v1/jobs/{queued['job_id']}").json()["status"] != "succeeded":
+        stack.process.poll()
+    asked = {"user_id": "maya", "query": "Where do I live?"}
+    (fact,) = api.post(f"{stack.url}/v1/recall", json=asked).json()["relevant_facts"]
+    assert fact["content"] == "Lives in Dallas."
+    timeline = api.get(f"{stack.url}/v1/timeline?user_id=maya&slot_hint=location").json()["history"]
+    assert [one["content"] for one in timeline] == ["Lives in Austin, Texas.", "Lives in Dallas."]
+    source = api.get(f"{stack.url}/v1/facts/{fact['id']}/source").json()
+    assert (source["content"], source["source_message_id"]) == ("I moved to Dallas.", queued["chat_log_id"])
+
+
 def test_the_readmes_python_finds_by_meaning(stack):
     (script,) = blocks("python")
     assert "cashews" in documented(stack, sys.executable, "-", script=script).splitlines()[0]

@@ -16,6 +16,7 @@ from retention.erasure.subjects import Subject, UnknownSubject
 from retention.models import Receipt
 from tenants.api.base import TenantViewSet, page
 from tenants.api.serializers import PageQuery, TenantQuery
+from tenants.api.users import UserView
 from tenants.models import Scope, Tenant
 
 
@@ -45,8 +46,10 @@ class ErasureView(TenantViewSet):
 
 
 @extend_schema(tags=["Users"])
-class UserErasureView(ErasureView):
-    @extend_schema(parameters=[TenantQuery], responses=shapes.ReceiptSerializer)
+class UserErasureView(UserView, ErasureView):
+    """What is known of an end user, and its end: one address, two rooms."""
+
+    @extend_schema(parameters=[TenantQuery], responses={200: shapes.ReceiptSerializer})
     def destroy(self, request: Request, user_id: str) -> Response:
         """Erase an end user with every trace, prove it, and answer with a receipt."""
         tenant = self.tenant_of(self.query(TenantQuery))

@@ -3,6 +3,7 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+import tenants.api.converters  # noqa: F401 - for `user_id`
 from retention.api.erasure import ErasureViewSet, UserErasureView
 from retention.api.holds import HoldViewSet
 from retention.api.policies import PolicyViewSet, RuleViewSet
@@ -18,6 +19,6 @@ urlpatterns = [
     path("retention/policy", PolicyViewSet.as_view({"get": "retrieve", "put": "update", "patch": "partial_update"})),
     path("retention/erase", ErasureViewSet.as_view({"post": "create"})),
     path("retention/receipts", ErasureViewSet.as_view({"get": "list"})),
-    path("users/<str:user_id>", UserErasureView.as_view({"delete": "destroy"})),
+    path("users/<user_id:user_id>", UserErasureView.as_view({"get": "retrieve", "delete": "destroy"})),
     *router.urls,
 ]

@@ -62,6 +62,14 @@ class TenantViewSet(RateLimitedView, viewsets.ViewSet):
         whose = given.get("user_id") or self.caller.end_user_id
         return {**given, "user_id": str(whose)} if whose else dict(given)
 
+    def user_of(self, given: Mapping[str, Any]) -> str:
+        """The id of the end user whom a call is about: the one it names, or the one of the caller's key."""
+        whose = self.with_own_user(given).get("user_id")
+        if whose is None:
+            message = "Name the end user; only with a key of an end user it may be left out."
+            raise exceptions.ValidationError({"user_id": message}, code="required")
+        return str(whose)
+
     def tenant_of_body(self, body: Mapping[str, Any], *, create: bool = False) -> Tenant:
         """For calls whose input is a body: the tenant stands there or in the query string."""
         return self.tenant_of(self.query(TenantQuery) | dict(body), create=create)

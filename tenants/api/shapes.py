@@ -1,4 +1,4 @@
-"""The shapes of keys and of the audit trail."""
+"""The shapes of end users, of keys and of the audit trail."""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,40 @@ from rest_framework import serializers
 from tenants.api import fields
 from tenants.api.serializers import PageQuery, StrictSerializer
 from tenants.models import KEY_KINDS, USER_KEY_IS_NO_ADMIN, AuditEvent, KeyState, Scope
+
+# --- End users ----------------------------------------------------------------------------------------------------
+
+
+class NewUser(StrictSerializer):
+    tenant_id = fields.TenantId()
+    external_id = fields.UserId(required=False, allow_null=True, help_text="What the application calls them.")
+    metadata = fields.Metadata(required=False)
+
+
+class UserSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    external_id = serializers.CharField(allow_null=True)
+    metadata = serializers.DictField()
+    created_at = serializers.DateTimeField()
+
+
+class IssuedUserKey(serializers.Serializer[Any]):
+    id = serializers.UUIDField(help_text="Of the end user.")
+    external_id = serializers.CharField(allow_null=True)
+    api_key = serializers.CharField(
+        allow_null=True, help_text="Shown this once; null when an Idempotency-Key is repeated."
+    )
+
+
+class MadeUser(UserSerializer, IssuedUserKey):
+    """An end user with the first key of theirs."""
+
+
+@extend_schema_serializer(many=False)
+class UserPage(serializers.Serializer[Any]):
+    items = UserSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+
 
 # --- Keys ---------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,10 @@ MESSAGE_FIELDS = {
     "id", "tenant_id", "conversation_id", "user_id", "role", "content", "metadata", "importance_score",
     "importance_override", "embedding_status", "created_at", "updated_at", "archived_at",
 }  # fmt: skip
+FACT_FIELDS = {
+    "id", "category", "content", "confidence", "temporal_state", "slot_hint", "is_essential", "source_message_id",
+    "created_at", "last_refreshed_at", "valid_from", "valid_until", "superseded_by",
+}  # fmt: skip
 
 
 def new(**changes: Any) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 
-from memories.models import Conversation, Message
+from memories.models import Conversation, Message, Reading
 from memories.tests.api.calls import new
 from memories.tests.helpers import at_once
-from tenants.models import EndUser, IdempotencyKey, Tenant
+from tenants.models import ApiKey, EndUser, IdempotencyKey, Tenant
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COPIES = 4
@@ -47,6 +47,27 @@ def test_first_messages_share_their_new_conversation_and_user(api):
 def test_one_new_conversation_id_is_created_once(api):
     answers = copies(api, "/v1/conversations", {"conversation_id": "talk"})
     assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+
+
+def test_first_turns_share_their_new_session_and_user(api):
+    turn = {"user_id": "ann", "session_id": "talk", "role": "user", "content": "I live in Austin."}
+    answers = copies(api, "/v1/ingest", turn)
+    assert {answer.status_code for answer in answers} == {201}
+    assert (Message.objects.count(), Conversation.objects.count(), EndUser.objects.count()) == (COPIES, 1, 1)
+    assert Reading.objects.count() == COPIES
+
+
+def test_one_new_user_is_made_once(api):
+    answers = copies(api, "/v1/users", {"external_id": "ann"})
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert {answer.json()["errors"][0]["code"] for answer in answers if answer.status_code == 409} == {"user_exists"}
+
+
+def test_of_keys_rotated_at_once_one_is_left(api):
+    api.post("/v1/users", {"external_id": "ann"})
+    answers = copies(api, "/v1/users/ann/api-key/rotate", {})
+    assert {answer.status_code for answer in answers} == {201}
+    assert ApiKey.objects.usable().filter(end_user__external_id="ann").count() == 1
 
 
 def test_first_writes_share_their_new_tenant(operator_api):

@@ -9,12 +9,13 @@ from django.test import Client
 from django.urls import URLResolver, get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
-from memories.tests.api.calls import MESSAGE_FIELDS
+from memories.tests.api.calls import FACT_FIELDS, MESSAGE_FIELDS
 
 OPEN = {"/v1/admin/health", "/v1/admin/readiness"}
 METHODS = {"get", "post", "put", "patch", "delete"}
 ID = "00000000-0000-7000-8000-000000000000"
-EXAMPLES = {"{conversation_id}": "talk"} | {f"{{{kind}_id}}": ID for kind in ("message", "key", "hold", "rule", "run")}
+NAMED = {"{conversation_id}": "talk", "{session_id}": "talk"}
+EXAMPLES = NAMED | {f"{{{kind}_id}}": ID for kind in ("message", "fact", "job", "key", "hold", "rule", "run")}
 
 
 def document() -> dict[str, Any]:
@@ -66,8 +67,9 @@ def test_every_operation_documents_its_errors(method, path):
         assert responses[code]["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/ErrorBody"}
 
 
-def test_a_message_is_documented_in_full():
-    assert document()["components"]["schemas"]["Message"]["properties"].keys() == MESSAGE_FIELDS
+@pytest.mark.parametrize(("name", "fields"), [("Message", MESSAGE_FIELDS), ("Fact", FACT_FIELDS)])
+def test_a_message_and_a_fact_are_documented_in_full(name, fields):
+    assert document()["components"]["schemas"][name]["properties"].keys() == fields
 
 
 @pytest.mark.django_db

@@ -11,7 +11,7 @@ from schemathesis.config import ChecksConfig, GenerationConfig, ProjectConfig, P
 from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from memories.tests.factories import MessageFactory
+from memories.tests.factories import ConversationFactory, FactFactory, JobFactory, MessageFactory
 from tenants import keys
 from tenants.models import Scope
 
@@ -39,11 +39,27 @@ def key(tenant):
         signal.connect(close_old_connections)
 
 
+def stored(tenant):
+    """Ids of stored rows, by their parameters: no generator guesses them."""
+    fact = FactFactory.create(end_user__tenant=tenant)
+    talk = ConversationFactory.create(tenant=tenant, end_user=fact.end_user)
+    return {
+        "user_id": str(fact.end_user.external_id),
+        "conversation_id": talk.external_id,
+        "session_id": talk.external_id,
+        "message_id": str(MessageFactory.create(conversation=talk, end_user=fact.end_user).pk),
+        "fact_id": str(fact.pk),
+        "job_id": str(JobFactory.create(end_user=fact.end_user, status="failed").pk),
+    }
+
+
 @document.parametrize()
 @settings(max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 def test_an_operation_is_as_documented(case, tenant, key):
     if not case.meta.is_negative_at(ParameterLocation.PATH):
-        message = MessageFactory.create(conversation__tenant=tenant)  # no generator guesses the id of a stored row
-        rows = {"message_id": str(message.pk), "conversation_id": message.conversation.external_id}
+        rows = stored(tenant)
+        rows["id"] = rows["user_id" if case.method == "GET" else "fact_id"]  # of /v1/facts/{id}
+        if (case.method, case.path) == ("DELETE", "/v1/users/{user_id}"):
+            del rows["user_id"]  # an erasure has transactions of its own
         case.path_parameters.update({name: rows[name] for name in case.path_parameters.keys() & rows.keys()})
     case.call_and_validate(headers={"X-API-Key": key}, excluded_checks=LEFT_OUT)

@@ -15,4 +15,8 @@ class Migration(migrations.Migration):
             name='daily_token_budget',
             field=models.PositiveBigIntegerField(blank=True, help_text='Tokens of language models a day (UTC); 0: no limit. Empty: the setting applies.', null=True),
         ),
+        migrations.AddIndex(
+            model_name='enduser',
+            index=models.Index(fields=['tenant', '-created_at', '-id'], name='end_user_by_time'),
+        ),
     ]
