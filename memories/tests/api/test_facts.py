@@ -301,7 +301,7 @@ def test_a_fact_of_others_is_not_found(other_api, ben_api, austin, method, path,
 
 
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
-@pytest.mark.parametrize("fact_id", ["nonsense", str(uuid.uuid4()), "%00", "maya"])
+@pytest.mark.parametrize("fact_id", ["nonsense", str(uuid.UUID(int=1)), "%00", "maya"])
 def test_a_fact_of_nobody_is_not_found(api, maya, method, path, body, fact_id):
     assert complaint(getattr(api, method)(f"/v1/facts/{fact_id}{path}", body)) == (404, "not_found", None)
 
