@@ -60,3 +60,27 @@ def operator_api(db):
     client = PlainClient()
     client.credentials(HTTP_X_API_KEY="test-deployment-key")
     return client
+
+
+@pytest.fixture
+def browser(admin_user):
+    """Of an operator who may do everything, at a service whose login is an ordinary one."""
+    from tenants.tests.plain_login import PlainBrowser
+
+    browser = PlainBrowser()
+    browser.force_login(admin_user)
+    return browser
+
+
+@pytest.fixture
+def viewer(db):
+    """Of an operator who may look at everything but messages, and change nothing."""
+    from django.contrib.auth.models import Permission, User
+
+    from tenants.tests.plain_login import PlainBrowser
+
+    user = User.objects.create_user("viewer", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__startswith="view_").exclude(codename="view_message"))
+    browser = PlainBrowser()
+    browser.force_login(user)
+    return browser

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
 from memories.vocabulary import Category, Slot, Standing, TemporalState
@@ -72,6 +73,11 @@ class Candidate:
     negates: str | None = None
     vector: tuple[float, ...] | None = None
 
+    @cached_property
+    def words(self) -> str:
+        """The content, normalised; kept, since a statement is compared with many."""
+        return normalised(self.content)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
@@ -91,6 +97,11 @@ class Known:
     standing: Standing = Standing.HOLDS
     replaced_by: FactRef | None = None
     vector: tuple[float, ...] | None = None
+
+    @cached_property
+    def words(self) -> str:
+        """The content, normalised; kept, as above."""
+        return normalised(self.content)
 
     @property
     def is_current(self) -> bool:
@@ -142,8 +153,8 @@ def says_the_same(candidate: Candidate, known: Known, *, similarity: Similarity)
     """Same slot, and equal after normalisation or near enough in meaning."""
     if candidate.slot != known.slot:
         return False
-    one, other = normalised(candidate.content), normalised(known.content)
-    return one == other or (has_same_details(one, other) and similarity(candidate, known) >= SAME_COSINE)
+    one, other = candidate.words, known.words
+    return one == other or (similarity(candidate, known) >= SAME_COSINE and has_same_details(one, other))
 
 
 def has_same_details(one: str, other: str) -> bool:
@@ -165,7 +176,7 @@ def is_meant_by(known: Known, negated: str) -> bool:
     Details that the negation leaves out do not matter ("Lives in Austin." means "Lives in Austin, Texas."). In a
     single-valued slot neither do details that it adds, and an empty one means whatever the slot holds.
     """
-    said, stored = (frozenset(normalised(text).split()) - SMALL_WORDS for text in (negated, known.content))
+    said, stored = (frozenset(words.split()) - SMALL_WORDS for words in (normalised(negated), known.words))
     if known.slot is not None and known.slot.is_single_valued:
         return said <= stored or stored <= said
     return bool(said) and said <= stored

@@ -17,7 +17,7 @@ from tenants import tasks as tenant_tasks
 from tenants.models import ApiKey, IdempotencyKey, Tenant
 from tenants.tests.admin_pages import listed
 from tenants.tests.factories import TenantFactory
-from tenants.tests.plain_login import PlainBrowser, plain_login
+from tenants.tests.plain_login import plain_login
 
 pytestmark = pytest.mark.django_db
 ROWS = {
@@ -27,13 +27,6 @@ ROWS = {
     "memories_message": lambda message: message,
     "memories_messageembedding": lambda message: queue(message)[0],
 }
-
-
-@pytest.fixture
-def browser(admin_user):
-    browser = PlainBrowser()
-    browser.force_login(admin_user)
-    return browser
 
 
 @pytest.fixture
