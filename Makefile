@@ -17,6 +17,7 @@ demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
 
 test: $(VENV)/dev  ## the whole suite, with branch coverage
 	@$(BIN)/pytest -n auto --cov --cov-report=term
+	@cd sdk && ../$(BIN)/pytest -n auto
 
 bench: $(VENV)/dev  ## how fast: embedding, lag, what guards and limits cost, recall, retention
 	@$(BIN)/python -m bench.embedding docs/samples/conversation.jsonl
@@ -30,6 +31,7 @@ lint: $(VENV)/dev  ## style, types, import contracts, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
+	cd sdk && ../$(BIN)/mypy src
 	$(BIN)/lint-imports
 	DJANGO_SETTINGS_MODULE=memory_layer.settings_test $(BIN)/python manage.py makemigrations --check --dry-run
 
