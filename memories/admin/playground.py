@@ -14,7 +14,6 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from memories.admin.base import Chooser
-from memories.facts import spend
 from memories.facts.decisions import Close, Decision, Insert, Reason, Refresh, Reject, Supersede
 from memories.facts.extraction import preview
 from memories.facts.reading import reader
@@ -93,7 +92,6 @@ def _try(person: EndUser, text: str) -> dict[str, Any]:
     except BudgetSpent:
         return {"error": "The tenant's token budget of the day is spent."}
     except ProviderError as error:
-        spend.record(person.tenant, error.usage, model=model.name, now=now)
         return {"error": str(error)}
     return {"is_tried": True, "read_by": model.name, "statements": _statements(ledger)}
 

@@ -31,11 +31,15 @@ def consolidate(claimed: Claimed, *, reader: Reader, provider: EmbeddingProvider
         merged = merge_duplicates(job.end_user, model=model_key(provider))
         essentials.choose([job.end_user_id], now=now)
         facts = _telling(job.end_user)
-    summary = _summarised([fact.content for fact in facts], job.tenant, reader=reader, now=now)
+    summary = _summarised(facts, job.tenant, reader=reader, now=now)
     with tenant_scope(job.tenant):
-        if jobs.is_held(claimed):
+        store.lock(job.end_user)
+        is_outdated = _telling(job.end_user) != facts  # what was taken away meanwhile must not be told
+        if not is_outdated and jobs.is_held(claimed):
             write_profile(job.end_user, summary, written_by=reader.name, now=now)
             jobs.finish(claimed, {"merged": merged, "facts": len(facts)})
+    if is_outdated:
+        jobs.postpone(claimed, "The facts changed while the profile was written.")
 
 
 def merge_duplicates(end_user: EndUser, *, model: str) -> int:
@@ -75,19 +79,17 @@ def _merge(survivor: Fact, duplicate: Fact) -> None:
     Fact.objects.filter(pk=duplicate.pk).update(standing=Standing.MERGED, replaced_by=survivor, is_essential=False)
 
 
-def _telling(end_user: EndUser) -> list[Fact]:
+def _telling(end_user: EndUser) -> list[str]:
     """What a profile is written from: the essential facts first."""
     current = Fact.objects.about(end_user).current()
-    return list(current.order_by("-is_essential", "-confidence", "-last_refreshed_at", "pk")[:FACTS_OF_A_PROFILE])
+    best_first = current.order_by("-is_essential", "-confidence", "-last_refreshed_at", "pk")
+    return list(best_first.values_list("content", flat=True)[:FACTS_OF_A_PROFILE])
 
 
 def _summarised(facts: Sequence[str], tenant: Tenant, *, reader: Reader, now: datetime) -> Summary:
     if not facts:
         return Summary(summary="", key_traits=[])
-    spend.refuse_overspending(tenant, now=now)
-    summary = reader.summarise(facts)
-    spend.record(tenant, summary.usage, model=reader.name, now=now)
-    return summary
+    return spend.metered(tenant, lambda: reader.summarise(facts), model=reader.name, now=now)
 
 
 def write_profile(end_user: EndUser, summary: Summary, *, written_by: str, now: datetime) -> Profile:

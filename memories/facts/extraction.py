@@ -37,10 +37,7 @@ def read(turns: Sequence[Turn], tenant: Tenant, *, reader: Reader, now: datetime
     """What the turns that are not context state about the person; tokens are counted as the tenant's."""
     if not any(turn.role == Role.USER and not turn.is_context for turn in turns):
         return []  # nobody else's words are facts about the person: they wait to be somebody's context
-    spend.refuse_overspending(tenant, now=now)
-    done = reader.read(turns)
-    spend.record(tenant, done.usage, model=reader.name, now=now)
-    return done.candidates
+    return spend.metered(tenant, lambda: reader.read(turns), model=reader.name, now=now).candidates
 
 
 def turns_of(job: Job) -> list[Turn]:

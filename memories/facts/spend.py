@@ -1,15 +1,20 @@
 """Tokens: what language models took, by tenant, day and model, and when a tenant has had its share."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, time, timedelta
+from typing import Protocol, TypeVar
 
 from django.conf import settings
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
 from memories.models import TokenSpend
+from memories.providers.base import ProviderError
 from memories.providers.language_model import Usage
 from tenants.isolation import tenant_scope
 from tenants.models import Tenant
+
+A = TypeVar("A", bound="Spent")
 
 
 class BudgetSpent(Exception):
@@ -39,6 +44,25 @@ def spent(tenant: Tenant, *, now: datetime) -> int:
     with tenant_scope(tenant):
         today = TokenSpend.objects.filter(tenant=tenant, day=now.astimezone(UTC).date())
         return int(today.aggregate(n=Coalesce(Sum(F("input_tokens") + F("output_tokens")), 0))["n"])
+
+
+class Spent(Protocol):
+    """What a reader answers with: `usage` is None where no model was asked."""
+
+    @property
+    def usage(self) -> Usage | None: ...
+
+
+def metered(tenant: Tenant, ask: Callable[[], A], *, model: str, now: datetime) -> A:
+    """What `ask` answers; its tokens are the tenant's, those of an answer that was no use too. Raises BudgetSpent."""
+    refuse_overspending(tenant, now=now)
+    try:
+        answer = ask()
+    except ProviderError as error:
+        record(tenant, error.usage, model=model, now=now)
+        raise
+    record(tenant, answer.usage, model=model, now=now)
+    return answer
 
 
 def record(tenant: Tenant, usage: Usage | None, *, model: str, now: datetime) -> None:

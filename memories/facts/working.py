@@ -8,7 +8,7 @@ from datetime import timedelta
 import structlog
 from django.utils import timezone
 
-from memories.facts import jobs, spend
+from memories.facts import jobs
 from memories.facts.consolidation import consolidate
 from memories.facts.extraction import extract
 from memories.facts.jobs import Claimed
@@ -32,7 +32,7 @@ def work_off(*, reader: Reader, provider: EmbeddingProvider, only: Collection[uu
     except BudgetSpent as error:
         jobs.put_off(claimed, str(error), until=error.until)
     except ProviderError as error:
-        _not_done(claimed, error, reader=reader)
+        _not_done(claimed, error)
     except Exception as error:  # noqa: BLE001 - it is written on the job, and tried again
         log.error(  # noqa: TRY400 - a traceback repeats the words of the error
             "job_crashed", kind=claimed.job.kind, error=type(error).__name__, at=_frames(error)
@@ -46,9 +46,8 @@ def _frames(error: Exception) -> list[str]:
     return [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)]
 
 
-def _not_done(claimed: Claimed, error: ProviderError, *, reader: Reader) -> None:
-    """What may pass is tried again, the rest waits for somebody to look; tokens were spent either way."""
-    spend.record(claimed.job.tenant, error.usage, model=reader.name, now=timezone.now())
+def _not_done(claimed: Claimed, error: ProviderError) -> None:
+    """What may pass is tried again, the rest waits for somebody to look."""
     if isinstance(error, ProviderUnavailable):
         jobs.postpone(claimed, str(error), at_least=timedelta(seconds=error.retry_after or 0))
     else:

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from memories.facts import consolidation, jobs
+from memories.facts import consolidation, jobs, working
 from memories.models import Fact, FactVector, Job, Profile
 from memories.providers.base import ProviderRejected
 from memories.tests.factories import FactFactory
@@ -100,6 +100,18 @@ def test_a_consolidation_writes_the_profile_and_chooses_essentials(user):
     assert Fact.objects.get().is_essential
     job.refresh_from_db()
     assert job.result == {"merged": 0, "facts": 1}
+
+
+def test_a_fact_that_is_removed_while_the_profile_is_written_is_not_told(user):
+    ingest(user, "I live in Austin.")
+    work_off_all()
+    job = jobs.queue_consolidation(user)
+    removing = WillfulReader(lambda turns: Fact.objects.update(standing="removed"))
+    working.work_off(reader=removing, provider=PROVIDER, only=[job.pk])
+    job.refresh_from_db()
+    assert (job.status, Profile.objects.exists()) == ("queued", False)
+    work_off_all()
+    assert Profile.objects.get().summary == ""
 
 
 def test_nobody_of_whom_nothing_is_known_costs_a_token(user):
