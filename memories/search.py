@@ -93,10 +93,13 @@ def understand(query: Query, *, provider: EmbeddingProvider) -> Understood:
         return Understood(query, model, vector=None, degraded=True)
 
 
-def search(tenant: Tenant, meant: Understood, *, now: datetime) -> Result:
-    """The `top_k` best messages of `tenant`, best first; in the scope of the tenant, or of an end user of it."""
+def search(tenant: Tenant, meant: Understood, *, now: datetime, weights: Mapping[str, float] | None = None) -> Result:
+    """The `top_k` best messages of `tenant`, best first; in the scope of the tenant, or of an end user of it.
+
+    `weights`, any of those of the setting, go over the tenant's own, for trying them out.
+    """
     query = meant.query
-    weights = _weights(query.mode, degraded=meant.degraded)
+    weights = _weights(tenant, weights or {}, query.mode, degraded=meant.degraded)
     key = search_cache.results_key(tenant.pk, query, meant.degraded, weights, meant.model)
     ranked = search_cache.results(key)
     if ranked is None:
@@ -105,9 +108,9 @@ def search(tenant: Tenant, meant: Understood, *, now: datetime) -> Result:
     return Result(_hits(tenant, ranked, neighbours=query.neighbours), meant.degraded, weights)
 
 
-def _weights(mode: Mode, *, degraded: bool) -> dict[str, float]:
+def _weights(tenant: Tenant, tried: Mapping[str, float], mode: Mode, *, degraded: bool) -> dict[str, float]:
     """Those of the settings; a retrieval that took no part has none, the only one that did has never none."""
-    weights: dict[str, float] = dict(settings.MEMORY_RANKING_WEIGHTS)
+    weights: dict[str, float] = {**settings.MEMORY_RANKING_WEIGHTS, **(tenant.ranking_weights or {}), **tried}
     alone = "lexical" if degraded else mode
     if alone != "hybrid":
         weights |= {"semantic": 0.0, "lexical": 0.0, alone: weights[alone] or 1.0}

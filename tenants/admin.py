@@ -55,8 +55,9 @@ class TenantAdmin(Page):
     list_display = ("slug", "name", "rate_limit", "daily_token_budget", "created_at", "belongings")
     search_fields = ("slug", "name")
     ordering = ("slug",)
-    fields = ("slug", "name", "rate_limit", "daily_token_budget", "created_at", "belongings")
-    add_fieldsets = ((None, {"fields": ("slug", "name", "rate_limit", "daily_token_budget")}),)
+    EDITABLE = ("slug", "name", "language", "ranking_weights", "rate_limit", "daily_token_budget")
+    fields = (*EDITABLE, "created_at", "belongings")
+    add_fieldsets = ((None, {"fields": EDITABLE}),)
     BELONGINGS = {
         "tenants_enduser": "End users",
         "tenants_apikey": "API keys",

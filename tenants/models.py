@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Literal, Self
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -25,6 +26,53 @@ def validate_rate(value: str) -> None:
         raise ValidationError(str(error), code="invalid_rate") from None
 
 
+def validate_weights(value: object) -> None:
+    """Names and numbers as in MEMORY_RANKING_WEIGHTS; those left out keep what the setting says."""
+    known: dict[str, float] = settings.MEMORY_RANKING_WEIGHTS
+    if not isinstance(value, dict) or not all(_is_weight(weight) for weight in value.values()):
+        raise ValidationError('Expected an object of names and numbers from 0 to 1000, such as {"recency": 0.1}.')
+    if unknown := sorted(value.keys() - known.keys()):
+        raise ValidationError(f"Unknown: {', '.join(unknown)}. Known are {', '.join(known)}.")
+
+
+def _is_weight(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1000
+
+
+class Language(models.TextChoices):
+    """What words are reduced to their stems by: the algorithms of Snowball."""
+
+    ARABIC = "arabic"
+    ARMENIAN = "armenian"
+    BASQUE = "basque"
+    CATALAN = "catalan"
+    DANISH = "danish"
+    DUTCH = "dutch"
+    ENGLISH = "english"
+    ESTONIAN = "estonian"
+    FINNISH = "finnish"
+    FRENCH = "french"
+    GERMAN = "german"
+    GREEK = "greek"
+    HINDI = "hindi"
+    HUNGARIAN = "hungarian"
+    INDONESIAN = "indonesian"
+    IRISH = "irish"
+    ITALIAN = "italian"
+    LITHUANIAN = "lithuanian"
+    NEPALI = "nepali"
+    NORWEGIAN = "norwegian"
+    PORTUGUESE = "portuguese"
+    ROMANIAN = "romanian"
+    RUSSIAN = "russian"
+    SERBIAN = "serbian"
+    SPANISH = "spanish"
+    SWEDISH = "swedish"
+    TAMIL = "tamil"
+    TURKISH = "turkish"
+    YIDDISH = "yiddish"
+
+
 class Tenant(models.Model):
     """One application: the isolation root. `slug` is the `tenant_id` of the API."""
 
@@ -42,6 +90,18 @@ class Tenant(models.Model):
         null=True,
         blank=True,
         help_text="Tokens of language models a day (UTC); 0: no limit. Empty: the setting applies.",
+    )
+    language = models.CharField(
+        max_length=16,
+        choices=Language,
+        blank=True,
+        help_text="What the tenant's messages are written in. Empty: recognised text by text.",
+    )
+    ranking_weights = models.JSONField(
+        null=True,
+        blank=True,
+        validators=[validate_weights],
+        help_text='Over those of the setting, such as {"recency": 0.1}. Empty: the setting applies.',
     )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
