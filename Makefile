@@ -19,19 +19,20 @@ test: $(VENV)/dev  ## the whole suite, with branch coverage
 	@$(BIN)/pytest -n auto --cov --cov-report=term
 	@cd sdk && ../$(BIN)/pytest -n auto
 
-bench: $(VENV)/dev  ## how fast: embedding, lag, what guards and limits cost, recall, retention
+bench: $(VENV)/dev  ## how fast: embedding, lag, what guards and limits cost, recall, retention, the SDK
 	@$(BIN)/python -m bench.embedding docs/samples/conversation.jsonl
 	@$(BIN)/python -m bench.lag
 	@$(BIN)/python -m bench.guards
 	@$(BIN)/python -m bench.limits
 	@$(BIN)/python -m bench.recall
 	@$(BIN)/python -m bench.retention --messages 20000 --tenants 20
+	@for bench in overhead faults load; do (cd sdk && PYTHONPATH=src ../$(BIN)/python -m bench.$$bench) || exit 1; done
 
 lint: $(VENV)/dev  ## style, types, import contracts, migrations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy .
-	cd sdk && ../$(BIN)/mypy src
+	cd sdk && ../$(BIN)/mypy src tests bench
 	$(BIN)/lint-imports
 	DJANGO_SETTINGS_MODULE=memory_layer.settings_test $(BIN)/python manage.py makemigrations --check --dry-run
 
@@ -43,7 +44,8 @@ requirements: $(VENV)/dev  ## pin requirements/*.in again
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh
 
 clean:           ## remove the virtual environment and caches; data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	rm -rf $(VENV) .import_linter_cache .coverage*
+	for folder in . sdk; do (cd $$folder && rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis); done
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.x …")'

@@ -32,6 +32,14 @@ FACT = {
 }
 ENTRY = {"fact_id": FACT["id"], "content": FACT["content"], "is_current": True}
 HIT = {"message_id": "m1", "content": "I live in Austin.", "score": 0.8, "role": "user", "conversation_id": "c1"}
+CONTEXT = {
+    "text": "<recalled-memory>\nLives in Austin.\n</recalled-memory>",
+    "tokens": 12,
+    "messages": [HIT | {"created_at": "2026-01-01T00:00:00Z", "a_field_of_tomorrow": 1}],
+    "facts": [FACT],
+    "degraded": False,
+    "a_field_of_tomorrow": 1,
+}
 SOURCE = {"fact_id": FACT["id"], "role": "user", "content": "I live in Austin.", "source_available": True}
 PROFILE = {"summary": "From Austin.", "key_traits": ["curious"], "updated_at": None}
 STATUSES = {"401": 401, "403": 403, "404": 404, "429": 429, "500": 500}
@@ -48,7 +56,7 @@ class Request:
 
 @dataclass
 class Service:
-    """`behaviour`: well, hangs, resets, drips, a status, html, wrong JSON or wrong shape."""
+    """`behaviour`: well, a status, or one of the methods of Handler."""
 
     url: str = ""
     behaviour: str = "well"
@@ -104,6 +112,7 @@ def answer(request: Request) -> tuple[int, Any]:
         ("POST /v1/messages", 202, message),
         ("POST /v1/messages/batch", *_batch(body.get("messages", []))),
         ("POST /v1/memory/search", 200, {"total": 1, "items": [HIT], "degraded": False}),
+        ("POST /v1/memory/context", 200, CONTEXT),
     ]
     for pattern, status, data in answers:
         if re.fullmatch(pattern, f"{request.method} {request.path}"):
@@ -131,14 +140,9 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     service: Service
 
-    def setup(self) -> None:
-        super().setup()
-        self.service.count(1)
-
     def finish(self) -> None:
         with suppress(OSError):
             super().finish()
-        self.service.count(-1)
 
     def handle(self) -> None:
         with suppress(OSError):
@@ -153,7 +157,7 @@ class Handler(BaseHTTPRequestHandler):
         if behaviour in STATUSES:
             self._say(STATUSES[behaviour], json.dumps(refusal(STATUSES[behaviour])))
         else:
-            getattr(self, "_" + behaviour.replace(" ", "_").lower())(request)
+            getattr(self, "_" + behaviour.replace(" ", "_"))(request)
 
     do_POST = do_DELETE = do_GET  # noqa: N815
 
@@ -197,11 +201,40 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(b" ")
         self.close_connection = True
 
+    def _hangs_after_its_headers(self, request: Request) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        self._hangs(request)
+
+    def _breaks_off(self, request: Request) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000000")
+        self.end_headers()
+        self.wfile.write(b'{"relevant_facts": [')
+        self.close_connection = True
+
+    def _never_ends(self, request: Request) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(2**40))
+        self.end_headers()
+        while not self.service.released.is_set():
+            self.wfile.write(b" " * 2**20)
+
+    def _sends_elsewhere(self, request: Request) -> None:
+        self.send_response(307)
+        self.send_header("Location", "/elsewhere")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
     def _html(self, request: Request) -> None:
         self._say(200, "<html>Welcome to our proxy</html>", "text/html")
 
-    def _wrong_json(self, request: Request) -> None:
+    def _truncated_JSON(self, request: Request) -> None:  # noqa: N802
         self._say(200, '{"relevant_facts": [')
+
+    def _wrong_JSON(self, request: Request) -> None:  # noqa: N802
+        self._say(200, '"Welcome"')
 
     def _wrong_shape(self, request: Request) -> None:
         self._say(200, '{"something": "else"}')
@@ -210,6 +243,15 @@ class Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
+    service: Service
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.service.count(1)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self.service.count(-1)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that gave up is no news."""
@@ -217,6 +259,7 @@ class Server(ThreadingHTTPServer):
 
 def served(service: Service) -> Server:
     server = Server(("127.0.0.1", 0), type("ServiceHandler", (Handler,), {"service": service}))
+    server.service = service
     service.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, name="service", daemon=True).start()
     return server

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from memoire import Fact
+from memoire import Context, Fact
 from tests.conftest import KEY, Make
 from tests.service import FACT, Service
 
@@ -101,6 +101,36 @@ def test_a_search_returns_hits(make: Make, service: Service) -> None:
 def test_a_fact_may_lack_what_is_optional(missing: str) -> None:
     told: dict[str, Any] = {name: value for name, value in FACT.items() if name != missing}
     assert Fact.model_validate(told).content == "Lives in Austin."
+
+
+def test_a_context_carries_its_text_and_what_it_quotes(make: Make, service: Service) -> None:
+    context = make()(lambda client: client.context("Where?", max_tokens=100, user_id="ann"))
+    assert "Lives in Austin." in context.text
+    assert (context.tokens, context.degraded) == (12, False)
+    assert [(quoted.message_id, quoted.role, quoted.score) for quoted in context.messages] == [("m1", "user", 0.8)]
+    assert [fact.content for fact in context.facts] == ["Lives in Austin."]
+    assert service.requests[-1].body == {"query": "Where?", "max_tokens": 100, "user_id": "ann"}
+
+
+def test_a_context_may_lack_all_but_its_text() -> None:
+    context = Context.model_validate({"text": "Something."})
+    assert (context.tokens, context.messages, context.facts, context.degraded) == (0, [], [], False)
+
+
+@pytest.mark.parametrize(("user_id", "path"), [("..", "%2E%2E"), ("50%/%2F", "50%25%2F%252F"), ("Zoë", "Zo%C3%AB")])
+def test_no_id_changes_what_is_asked_for(make: Make, service: Service, user_id: str, path: str) -> None:
+    make()(lambda client: client.list_facts(user_id))
+    assert service.requests[-1].path == f"/v1/facts/{path}"
+
+
+def test_text_in_any_script_arrives_as_it_was_said(make: Make, service: Service) -> None:
+    make()(lambda client: client.add_message("Привет 👋", conversation_id="c1"))
+    assert service.requests[-1].body["content"] == "Привет 👋"
+
+
+def test_half_a_surrogate_pair_does_not_stop_the_rest(make: Make, service: Service) -> None:
+    make()(lambda client: client.add_message("Hello \ud83d", conversation_id="c1"))
+    assert service.requests[-1].body["content"] == "Hello ?"
 
 
 def test_answers_cannot_be_changed() -> None:

@@ -40,6 +40,10 @@ def test_a_path_of_the_address_is_kept(make: Make, service: Service) -> None:
     assert service.requests[-1].path == "/memory/v1/facts/ann"
 
 
+def test_an_address_may_be_of_ipv6() -> None:
+    assert settings("k", "http://[::1]:8000/")[1] == "http://[::1]:8000"
+
+
 def test_the_key_is_in_no_repr() -> None:
     assert KEY not in repr(configured(KEY, None, None, tenant_id=None, strict=False, queue_size=1))
 
@@ -58,9 +62,11 @@ def test_the_key_is_in_no_repr() -> None:
         {"api_key": "k", "base_url": "http://"},
         {"api_key": "k", "base_url": "http://[::1"},
         {"api_key": "k", "base_url": 5},
+        {"api_key": "k", "base_url": "http://localhost:99999"},
         {"api_key": "k", "timeout": 0},
         {"api_key": "k", "timeout": "soon"},
         {"api_key": "k", "timeout": float("nan")},
+        {"api_key": "k", "timeout": 1e300},
         {"api_key": "k", "timeout": True},
         {"api_key": "k", "tenant_id": 5},
         {"api_key": "k", "queue_size": 0},
@@ -75,6 +81,13 @@ def test_a_timeout_of_the_environment_that_is_no_number_is_refused(monkeypatch: 
     monkeypatch.setenv("MEMOIRE_TIMEOUT", "two")
     with pytest.raises(MemoireConfigError):
         settings("k")
+
+
+def endless() -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    for _ in range(100_000):
+        metadata = {"deeper": metadata}
+    return metadata
 
 
 MISTAKES: dict[str, Call] = {
@@ -93,6 +106,9 @@ MISTAKES: dict[str, Call] = {
     "metadata not finite": lambda client: client.add_message("Hi", conversation_id="c1", metadata={"a": float("nan")}),
     "time without zone": lambda client: client.ingest("Hi", session_id="s1", created_at=datetime(2026, 1, 1)),  # noqa: DTZ001
     "messages as one": lambda client: client.add_messages({"content": "Hi"}),
+    "user_id with half a surrogate pair": lambda client: client.list_facts("\ud83d"),
+    "metadata without end": lambda client: client.ingest("Hi", session_id="s1", metadata=endless()),
+    "messages as number": lambda client: client.add_messages(5),
     "messages as text": lambda client: client.add_messages(["Hi"]),
 }
 

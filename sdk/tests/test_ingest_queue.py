@@ -69,21 +69,6 @@ def test_each_session_keeps_its_order_under_fifty_threads(service: Service) -> N
     assert by_session(service.turns()) == {f"s{session}": expected for session in range(50)}
 
 
-def test_a_thousand_coroutines_lose_nothing(service: Service) -> None:
-    async def talk() -> int:
-        async with MemoireAsync(KEY, service.url) as client:
-
-            async def say(number: int) -> None:
-                await client.ingest(str(number), session_id=f"s{number % 10}")
-
-            await asyncio.gather(*(say(number) for number in range(1000)))
-            assert await client.flush(30)
-            return client.dropped
-
-    assert asyncio.run(talk()) == 0
-    assert sorted(int(turn["content"]) for turn in service.turns()) == list(range(1000))
-
-
 def test_an_ingest_of_the_async_client_is_queued_though_nobody_awaits_it(service: Service) -> None:
     client = MemoireAsync(KEY, service.url)
     client.ingest("Hello", session_id="s1")
@@ -160,6 +145,39 @@ def test_a_full_queue_drops_what_comes_and_tells_it_once(
     assert [record.message for record in caplog.records] == [
         "Turns are not remembered: the queue is full (1 dropped so far)."
     ]
+
+
+def test_a_queue_is_bounded_by_bytes_too(make: Make, service: Service) -> None:
+    service.behaviour = "hangs"
+    asking = make()
+    for _ in range(1000):
+        asking(said("x" * 100_000))
+    assert asking.client.dropped == 1000 - ingest_queue.BYTES // 100_122  # of each turn as it is sent
+
+
+@pytest.mark.usefixtures("_hasty")
+def test_what_nobody_thought_of_holds_up_nothing(make: Make, service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", __file__)
+    asking = make(base_url=service.url.replace("http:", "https:"))
+    asking(said("Hello"))
+    assert asking(lambda client: client.flush(5))
+    assert asking.client.dropped == 1
+
+
+def test_a_flush_that_is_given_up_holds_up_nobody(service: Service) -> None:
+    service.behaviour = "hangs"
+    client = MemoireAsync(KEY, service.url)
+    client.ingest("Hello", session_id="s1")
+
+    async def flush() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(client.flush(), 0.05)
+
+    thread = threading.Thread(target=asyncio.run, args=(flush(),))
+    thread.start()
+    thread.join(5)
+    assert not thread.is_alive()
+    asyncio.run(client.close(0))
 
 
 def test_the_log_tells_of_the_next_burst_after_a_turn_got_through(

@@ -32,6 +32,7 @@ from memoire.models import (
     TimelineEntry,
     Turn,
 )
+from memoire.wrapping.proxy import is_async
 
 __version__ = "0.1.0"
 __all__ = [
@@ -71,10 +72,5 @@ def wrap(
 ) -> ClientT:
     """`client`, of OpenAI, Anthropic or Google, with a memory; by default with one that the environment describes."""
     if memory is None:
-        memory = MemoireAsync() if _is_async(client) else Memoire()
+        memory = MemoireAsync() if is_async(client) else Memoire()
     return memory.wrap(client, user=user, session_id=session_id)
-
-
-def _is_async(client: object) -> bool:
-    """The vendors' asynchronous clients all say so in their names."""
-    return any(kind.__name__.startswith("Async") for kind in type(client).__mro__)

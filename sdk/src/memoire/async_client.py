@@ -13,6 +13,7 @@ from memoire.calls import Call, Id
 from memoire.config import QUEUE_SIZE, configured
 from memoire.core import DRAIN, Core, unavailable
 from memoire.errors import MemoireError, MemoireUnavailable
+from memoire.io_thread import in_daemon_thread
 from memoire.models import Conscious, Context, Fact, FactSource, Hit, Job, Message, Session, Timeline
 
 T = TypeVar("T")
@@ -210,11 +211,11 @@ class MemoireAsync:
 
     async def flush(self, timeout: float | None = None) -> bool:
         """Wait until all turns are sent; False when some are not after `timeout` seconds."""
-        return await asyncio.to_thread(self._core.queue.flush, timeout)
+        return await asyncio.wrap_future(in_daemon_thread(self._core.queue.flush, timeout))
 
     async def close(self, timeout: float = DRAIN) -> None:
         """Send the turns that wait, for `timeout` seconds at most, and end. Also at exit, without a call."""
-        await asyncio.to_thread(self._core.close, timeout)
+        await asyncio.wrap_future(in_daemon_thread(self._core.close, timeout))
 
     async def __aenter__(self) -> MemoireAsync:
         return self

@@ -135,7 +135,8 @@ def add_message(content: str, *, conversation_id: Id, role: str, **options: obje
 
 
 def add_messages(messages: Sequence[Mapping[str, object]]) -> Call[list[Message]]:
-    if isinstance(messages, (str, Mapping)) or not all(isinstance(message, Mapping) for message in messages):
+    is_list = isinstance(messages, Sequence) and not isinstance(messages, str)
+    if not is_list or not all(isinstance(message, Mapping) for message in messages):
         raise MemoireConfigError("messages is no list of mappings.")
     body = _json({"messages": [_checked(message) for message in messages]})
     return Call("add_messages", "POST", "/v1/messages/batch", _created, list, body=body)
@@ -211,14 +212,17 @@ def _as_text(value: object) -> str:
 
 
 def _in_path(name: str, value: object) -> str:
-    return quote(_id(name, value), safe="")
+    """As one segment: an id of dots alone would otherwise be taken for a step up."""
+    quoted = quote(_id(name, value), safe="")
+    return quoted.replace(".", "%2E") if quoted in (".", "..") else quoted
 
 
 def _json(body: Fields) -> bytes:
+    """UTF-8; half of a surrogate pair, which some models' answers hold, becomes a question mark."""
     try:
-        return json.dumps(body, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise MemoireConfigError("metadata holds something that JSON cannot tell.") from error
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode(errors="replace")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MemoireConfigError("An argument, such as metadata, holds something that JSON cannot tell.") from error
 
 
 def _checked(given: Fields) -> dict[str, Any]:
@@ -246,7 +250,14 @@ def _is(value: object, kind: type) -> bool:
 def _id(name: str, value: object) -> str:
     if not isinstance(value, (str, UUID)) or not str(value):
         raise MemoireConfigError(f"{name} is no id (text or UUID), but {type(value).__name__}.")
-    return str(value)
+    text = str(value)
+    if not _is_unicode(text):
+        raise MemoireConfigError(f"{name} holds half of a surrogate pair.")
+    return text
+
+
+def _is_unicode(text: str) -> bool:
+    return text == text.encode(errors="replace").decode()
 
 
 def _time(name: str, value: object) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
+import threading
 from dataclasses import dataclass, field
 
 import httpx2
@@ -13,6 +13,7 @@ from memoire.errors import MemoireConfigError
 BASE_URL = "http://localhost:8000"
 TIMEOUT = 2.0  # seconds
 QUEUE_SIZE = 1000  # turns
+PORTS = 2**16
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def _address(value: object) -> str:
         url = httpx2.URL(value) if isinstance(value, str) else None
     except httpx2.InvalidURL:
         url = None
-    if url is None or url.scheme not in ("http", "https") or not url.host or url.query or url.fragment:
+    is_web = url is not None and url.scheme in ("http", "https") and 0 < (url.port or 1) < PORTS
+    if url is None or not is_web or not url.host or url.query or url.fragment:
         raise MemoireConfigError("base_url (MEMOIRE_BASE_URL) is no address such as https://memory.example.com.")
     return str(url).rstrip("/")
 
@@ -71,7 +73,7 @@ def _seconds(value: object) -> float:
         seconds = float(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else 0.0
     except ValueError:
         seconds = 0.0
-    if not math.isfinite(seconds) or seconds <= 0:
+    if not 0 < seconds <= threading.TIMEOUT_MAX:  # not a number is neither
         raise MemoireConfigError("timeout (MEMOIRE_TIMEOUT) is no number of seconds above 0.")
     return seconds
 

@@ -12,21 +12,23 @@ from concurrent.futures import Future
 from typing import Any
 
 from memoire.calls import Call
-from memoire.errors import MemoireAuthError, MemoireError, MemoireRateLimited, MemoireRequestError
+from memoire.errors import MemoireAuthError, MemoireRateLimited, MemoireRequestError
 
 log = logging.getLogger("memoire")
 
 AT_A_TIME = 8  # sessions
 ATTEMPTS = 12
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 30.0  # seconds
+GRACE = 0.01  # seconds before a lane begins: whoever put the turn goes its way undisturbed
 SEND = 10.0  # seconds for one attempt
+BYTES = 32 * 2**20  # of turns that wait: a thousand of 32 KB each
 
 Send = Callable[[Call[None]], Coroutine[Any, Any, None]]
 Submit = Callable[[Coroutine[Any, Any, None]], Future[None]]
 
 
 class IngestQueue:
-    """At most `size` turns, in a lane for each session: what was put first is sent first, and stored before the next.
+    """At most `size` turns, and BYTES of them, in a lane for each session: what was put first is stored first.
 
     `send` stores a turn or raises MemoireError; `submit` runs a coroutine in the client's thread.
     """
@@ -38,7 +40,7 @@ class IngestQueue:
         self._changed = threading.Condition()
         self._lanes: dict[str, deque[Call[None]]] = {}
         self._slots = asyncio.Semaphore(AT_A_TIME)
-        self._waiting = 0  # with those being sent
+        self._waiting = self._bytes = 0  # with those being sent
         self._is_closed = False
         self._is_dropping = False
         self.dropped = 0
@@ -46,11 +48,8 @@ class IngestQueue:
     def put(self, call: Call[None], *, session_id: str) -> None:
         """Returns at once. What finds no room is dropped."""
         with self._changed:
-            has_room = self._waiting < self._size and not self._is_closed
-            is_new_lane = has_room and session_id not in self._lanes
-            if has_room:
-                self._waiting += 1
-                self._lanes.setdefault(session_id, deque()).append(call)
+            has_room = not self._is_closed and self._has_room(call)
+            is_new_lane = has_room and self._enter(call, session_id)
         if not has_room:
             self._drop("the queue is closed" if self._is_closed else "the queue is full")
         elif is_new_lane:
@@ -66,11 +65,23 @@ class IngestQueue:
         self.flush(timeout)
         with self._changed:
             self._is_closed = True
-            rest, self._waiting = self._waiting, 0
+            rest, self._waiting, self._bytes = self._waiting, 0, 0
             self._lanes.clear()
             self._changed.notify_all()
         if rest:
             self._drop("the client was closed", count=rest)
+
+    def _has_room(self, call: Call[None]) -> bool:
+        return self._waiting < self._size and self._bytes + _size(call) <= BYTES
+
+    def _enter(self, call: Call[None], session_id: str) -> bool:
+        """True when the session had no lane. A lane is made first: the collector, in between, may put a turn, too."""
+        lane: deque[Call[None]] = deque()
+        is_new = self._lanes.setdefault(session_id, lane) is lane
+        self._lanes[session_id].append(call)
+        self._waiting += 1
+        self._bytes += _size(call)
+        return is_new
 
     def _start(self, session_id: str) -> None:
         lane = self._serve(session_id)
@@ -82,17 +93,19 @@ class IngestQueue:
 
     def _abandon(self, session_id: str) -> None:
         with self._changed:
-            lost = len(self._lanes.pop(session_id, ()))
-            self._waiting -= lost
-            self._changed.notify_all()
+            lost = self._lanes.pop(session_id, deque())
+            for call in lost:
+                self._leave(call)
         if lost:
-            self._drop("no thread can be started", count=lost)
+            self._drop("no thread can be started", count=len(lost))
 
     async def _serve(self, session_id: str) -> None:
+        await asyncio.sleep(GRACE)
         async with self._slots:
             while call := self._next(session_id):
                 await self._deliver(call)
-                self._done()
+                with self._changed:
+                    self._leave(call)
 
     def _next(self, session_id: str) -> Call[None] | None:
         """The lane's next turn; without one the lane ends."""
@@ -102,11 +115,13 @@ class IngestQueue:
             self._lanes.pop(session_id, None)
             return None
 
-    def _done(self) -> None:
-        with self._changed:
-            self._waiting = max(self._waiting - 1, 0)  # none wait after close()
-            if not self._waiting:
-                self._changed.notify_all()
+    def _leave(self, call: Call[None]) -> None:
+        if self._is_closed:  # close() counted it
+            return
+        self._waiting -= 1
+        self._bytes -= _size(call)
+        if not self._waiting:
+            self._changed.notify_all()
 
     async def _deliver(self, call: Call[None]) -> None:
         """Until it is stored, refused, or tried often enough. It carries an id: a repeat is stored once."""
@@ -125,7 +140,7 @@ class IngestQueue:
     async def _failure(self, call: Call[None]) -> Exception | None:
         try:
             await asyncio.wait_for(self._send(call), SEND)
-        except (MemoireError, asyncio.TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the lane goes on
             return error
         return None
 
@@ -136,6 +151,10 @@ class IngestQueue:
             is_first, self._is_dropping = not self._is_dropping, True
         if is_first:
             log.warning("Turns are not remembered: %s (%d dropped so far).", reason, self.dropped)
+
+
+def _size(call: Call[None]) -> int:
+    return len(call.body or b"")
 
 
 def _pause(error: Exception, attempt: int) -> float:

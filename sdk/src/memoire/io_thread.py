@@ -17,21 +17,29 @@ T = TypeVar("T")
 STOP = 1.0  # seconds to wait for the thread's end
 
 
+def in_daemon_thread(function: Callable[..., T], *args: Any, **options: Any) -> Future[T]:
+    """Unlike a thread of a pool it holds up neither the exit nor the end of an event loop."""
+    outcome: Future[T] = Future()
+    outcome.set_running_or_notify_cancel()  # who gives up waiting must not cancel what the thread will set
+
+    def run() -> None:
+        try:
+            outcome.set_result(function(*args, **options))
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            outcome.set_exception(error)
+
+    try:
+        threading.Thread(target=run, name="memoire-aside", daemon=True).start()
+    except RuntimeError:  # no thread can be started, as at the interpreter's end
+        run()
+    return outcome
+
+
 class Loop(asyncio.SelectorEventLoop):
-    """Looks names up in daemon threads: those of the usual pool hold up the exit, and are gone while it drains."""
+    """Looks names up in daemon threads."""
 
     async def getaddrinfo(self, *args: Any, **options: Any) -> Any:
-        found: Future[Any] = Future()
-        found.set_running_or_notify_cancel()  # who gives up waiting must not cancel what the thread will set
-
-        def look_up() -> None:
-            try:
-                found.set_result(socket.getaddrinfo(*args, **options))
-            except BaseException as error:  # noqa: BLE001 - whoever waits is told
-                found.set_exception(error)
-
-        threading.Thread(target=look_up, name="memoire-dns", daemon=True).start()
-        return await asyncio.wrap_future(found, loop=self)
+        return await asyncio.wrap_future(in_daemon_thread(socket.getaddrinfo, *args, **options), loop=self)
 
 
 class IoThread:
@@ -45,8 +53,9 @@ class IoThread:
         self._is_stopped = False
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        """RuntimeError when there is no thread for it."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._started())
+        """RuntimeError when there is no thread for it. Under the lock: what comes before the stop is ended by it."""
+        with self._lock:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop or self._started())
 
     def stop(self, *, wait: bool = True) -> None:
         """Whatever still runs is cancelled; nothing starts any more."""
@@ -59,15 +68,17 @@ class IoThread:
             thread.join(STOP)
 
     def _started(self) -> Loop:
-        with self._lock:
-            if self._is_stopped:
-                raise RuntimeError("The thread was stopped.")
-            if self._loop is None:
-                loop = Loop()
-                thread = threading.Thread(target=self._run, args=(loop,), name="memoire", daemon=True)
-                thread.start()
-                self._loop, self._thread = loop, thread
-            return self._loop
+        if self._is_stopped:
+            raise RuntimeError("The thread was stopped.")
+        loop = Loop()
+        thread = threading.Thread(target=self._run, args=(loop,), name="memoire", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            loop.close()
+            raise
+        self._loop, self._thread = loop, thread
+        return loop
 
     def _run(self, loop: Loop) -> None:
         asyncio.set_event_loop(loop)

@@ -140,6 +140,17 @@ class Turn(Answer):
     created_at: datetime | None = None
 
 
+class ContextMessage(Answer):
+    """A message that a context quotes."""
+
+    message_id: str
+    content: str
+    conversation_id: str = ""
+    role: str = ""
+    created_at: datetime | None = None
+    score: float = 0.0
+
+
 class Hit(Answer):
     """A message that a search found. `before` and `after` are there with `neighbours`, `explain` with `explain`."""
 
@@ -163,7 +174,13 @@ class HitList(Answer):
 
 
 class Context(Answer):
-    """A block of recalled text, fenced as data and ready for a prompt; empty text when there is nothing."""
+    """A block of text, fenced as data and ready for a prompt, empty when nothing is remembered; and what it quotes.
 
-    text: str = Field(validation_alias=AliasChoices("context", "text", "block"))
-    token_count: int | None = None
+    `degraded`: the service had to do without a part of its search.
+    """
+
+    text: str
+    tokens: int = 0
+    messages: list[ContextMessage] = []
+    facts: list[Fact] = []
+    degraded: bool = False

@@ -1,13 +1,12 @@
 """A vendor on loopback and a memory that keeps in mind what it is asked and told."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
-from .loopback import Handler, Vendor, VendorServer
+from .loopback import Vendor, served
 
 
 @dataclass
@@ -56,8 +55,5 @@ def memory() -> Memory:
 
 @pytest.fixture
 def vendor() -> Iterator[Vendor]:
-    with VendorServer(("127.0.0.1", 0), Handler) as server:
-        server.vendor = Vendor(url=f"http://127.0.0.1:{server.server_port}")
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield server.vendor
-        server.shutdown()
+    with served() as vendor:
+        yield vendor

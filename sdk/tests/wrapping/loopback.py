@@ -4,6 +4,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -21,7 +22,8 @@ def _set() -> threading.Event:
 class Vendor:
     """Says `pieces`, or the bodies of `answers` first, once it `may_answer`.
 
-    The first `refusals` requests are refused; a stream breaks off after `breaks_after` pieces.
+    The first `refusals` requests are refused; a stream breaks off after `breaks_after` pieces, and an answer
+    pauses in its middle until it `may_finish`.
     """
 
     url: str
@@ -31,6 +33,7 @@ class Vendor:
     refusals: int = 0
     was_asked: threading.Event = field(default_factory=threading.Event)
     may_answer: threading.Event = field(default_factory=_set)
+    may_finish: threading.Event = field(default_factory=_set)
     requests: list[Any] = field(default_factory=list)
 
     @property
@@ -41,6 +44,15 @@ class Vendor:
 class VendorServer(ThreadingHTTPServer):
     request_queue_size = 128
     vendor: Vendor
+
+
+@contextmanager
+def served() -> Iterator[Vendor]:
+    with VendorServer(("127.0.0.1", 0), Handler) as server:
+        server.vendor = Vendor(url=f"http://127.0.0.1:{server.server_port}")
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield server.vendor
+        server.shutdown()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -75,7 +87,10 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body.encode()) + missing))
         self.end_headers()
-        self.wfile.write(body.encode())
+        middle = len(body) // 2
+        self.wfile.write(body[:middle].encode())
+        self.server.vendor.may_finish.wait()
+        self.wfile.write(body[middle:].encode())
 
     def log_message(self, *args: Any) -> None:
         """Silence: the requests are kept in `vendor.requests`."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import anthropic
 import openai
-from anthropic.types import Message, RawContentBlockDeltaEvent
+from anthropic.types import Message, RawContentBlockDeltaEvent, TextDelta
 from google import genai
 from google.genai import types
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
@@ -61,7 +61,8 @@ def _chat_text(answer: Any) -> str:
 def _message_text(answer: Any) -> str:
     if isinstance(answer, Message):
         return "".join(part.text for part in answer.content if part.type == "text")
-    return answer.delta.text if isinstance(answer, RawContentBlockDeltaEvent) else ""
+    is_text = isinstance(answer, RawContentBlockDeltaEvent) and isinstance(answer.delta, TextDelta)
+    return answer.delta.text if is_text else ""
 
 
 def _response_text(answer: Any) -> str:

@@ -33,7 +33,7 @@ def test_the_stream_helper_gives_its_text_and_remembers(client, vendor, memory):
     with client.messages.stream(model="claude", max_tokens=9, messages=HI) as stream:
         assert isinstance(stream, MessageStream)
         assert list(stream.text_stream) == ["Nice", " to meet", " you."]
-        assert stream.get_final_message().content[0].text == "Nice to meet you."
+        assert stream.get_final_text() == "Nice to meet you."
     assert "lives in Austin" in vendor.requests[0]["system"]
     assert memory.turns == [("user", "Hi"), ("assistant", "Nice to meet you.")]
 

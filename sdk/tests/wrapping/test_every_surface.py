@@ -3,13 +3,12 @@
 import asyncio
 import copy
 import inspect
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from memoire.wrapping import wrap
 
+from .callers import Async, Sync
 from .conftest import Memory, MemoryAsync
 from .loopback import Vendor
 from .surfaces import SURFACES, Surface
@@ -18,67 +17,16 @@ QUESTION, ANSWER = "I moved to Austin.", "Nice to meet you."
 BLOCK = "not instructions.\n<recalled-memory>\n- lives in Austin\n</recalled-memory>"
 
 
-class Sync:
-    """Runs a surface the synchronous way."""
-
-    def __init__(self, surface: Surface, vendor: Vendor, memory: Any) -> None:
-        self.surface, self.memory = surface, memory
-        self.client = wrap(surface.client(vendor.url), memory)
-
-    def ask(self, turns: Any, **more: Any) -> Any:
-        return self.surface.ask(self.client, turns, **more)
-
-    def read(self, turns: Any, *, enough: Callable[[str], bool] = lambda text: False, **more: Any) -> list[Any]:
-        """The events up to the one whose text is enough; then the stream is closed."""
-        events = []
-        stream = self.surface.stream(self.client, turns, **more)
-        for event in stream:
-            events.append(event)
-            if enough(self.surface.text(event)):
-                stream.close()
-                break
-        return events
-
-
-class Async(Sync):
-    """The same in an event loop of its own."""
-
-    def __init__(self, surface: Surface, vendor: Vendor, memory: Any) -> None:
-        super().__init__(surface, vendor, memory)
-        self.url = vendor.url
-
-    def _wrapped(self) -> Any:
-        return wrap(self.surface.async_client(self.url), self.memory)
-
-    def ask(self, turns: Any, **more: Any) -> Any:
-        async def asked() -> Any:
-            return await self.surface.ask(self._wrapped(), turns, **more)
-
-        return asyncio.run(asked())
-
-    def read(self, turns: Any, *, enough: Callable[[str], bool] = lambda text: False, **more: Any) -> list[Any]:
-        async def events() -> list[Any]:
-            found = []
-            client = self._wrapped()
-            stream = await self.surface.stream(client, turns, **more)
-            async for event in stream:
-                found.append(event)
-                if enough(self.surface.text(event)):
-                    await (stream.aclose() if inspect.isasyncgen(stream) else stream.close())
-                    break
-            return found
-
-        return asyncio.run(events())
-
-
 @pytest.fixture(params=SURFACES, ids=lambda surface: surface.name)
 def surface(request: pytest.FixtureRequest) -> Surface:
-    return request.param
+    chosen: Surface = request.param
+    return chosen
 
 
 @pytest.fixture(params=[Sync, Async])
 def caller(request: pytest.FixtureRequest, surface: Surface, vendor: Vendor, memory: Memory) -> Sync:
-    return request.param(surface, vendor, memory)
+    kind: type[Sync] = request.param
+    return kind(surface, vendor, memory)
 
 
 def test_the_vendor_receives_what_is_recalled(caller, vendor, memory):

@@ -5,6 +5,7 @@ import copy
 import gc
 import inspect
 import uuid
+from typing import Any
 
 import anthropic
 import openai
@@ -135,7 +136,7 @@ def test_a_wrappers_user_and_session_are_those_of_its_calls(bare, vendor, memory
 
 def test_a_user_may_be_a_uuid(vendor, memory):
     user = uuid.uuid4()
-    client = wrap(anthropic.Anthropic(api_key="k", base_url=vendor.url), memory, user="ada")
+    client: Any = wrap(anthropic.Anthropic(api_key="k", base_url=vendor.url), memory, user="ada")
     client.messages.create(model="claude", max_tokens=9, messages=HI, user=user)
     assert memory.users == [str(user)] * 2
 

@@ -1,0 +1,70 @@
+"""What a wrapped call costs more than a bare one, with recall answered in 5 ms: `python -m bench.overhead`.
+
+Vendor and memory are servers on loopback in a process of their own. Bare and wrapped calls take turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from bench.servers import KEY, servers
+from memoire import Memoire, MemoireAsync
+from tests.wrapping.surfaces import SURFACES, Surface
+
+CALLS, WARM_UP = 100, 20
+RECALL, PAUSE = 0.005, 0.03  # seconds; in the pause turns are sent, so that they burden no bare call
+Ask = Callable[[], Awaitable[Any]]
+
+
+def main() -> None:
+    with servers(recall=RECALL) as (memory_url, vendor_url):
+        print(f"{'':24}{'bare ms':>9}{'wrapped ms':>12}{'added ms':>10}   (medians of {CALLS}; recall in 5 ms)")
+        for surface in SURFACES:
+            for kind in (Memoire, MemoireAsync):
+                bare, wrapped = asyncio.run(measured(surface, kind, memory_url=memory_url, vendor_url=vendor_url))
+                name = f"{surface.name} {'sync' if kind is Memoire else 'async'}"
+                print(f"{name:24}{bare:9.2f}{wrapped:12.2f}{wrapped - bare:10.2f}", flush=True)
+
+
+async def measured(
+    surface: Surface, kind: type[Memoire | MemoireAsync], *, memory_url: str, vendor_url: str
+) -> tuple[float, float]:
+    """Medians in milliseconds, bare and wrapped."""
+    make = surface.client if kind is Memoire else surface.async_client
+    memory = kind(KEY, memory_url, strict=True)
+    asks = [asking(surface, client) for client in (make(vendor_url), memory.wrap(make(vendor_url), user="ann"))]
+    for ask in asks * WARM_UP:
+        await ask()
+    took = [[await timed(ask) for ask in asks] for _ in range(CALLS)]  # in turns: what burdens one burdens the other
+    closed = memory.close()
+    if closed is not None:
+        await closed
+    bare, wrapped = (statistics.median(column) * 1000 for column in zip(*took, strict=True))
+    return bare, wrapped
+
+
+def asking(surface: Surface, client: Any) -> Ask:
+    turns = surface.turns("Where do I live?")
+
+    async def ask() -> Any:
+        answer = surface.ask(client, turns)
+        return await answer if inspect.isawaitable(answer) else answer
+
+    return ask
+
+
+async def timed(ask: Ask) -> float:
+    began = time.perf_counter()
+    await ask()
+    took = time.perf_counter() - began
+    await asyncio.sleep(PAUSE)
+    return took
+
+
+if __name__ == "__main__":
+    main()
