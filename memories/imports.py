@@ -7,7 +7,7 @@ decides which, so that a line may hold what a request may hold (docs/import.md).
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -78,7 +78,7 @@ def read(file: BufferedReader, *, form: str, tenant: str, size: int | None) -> S
     checker = Checker(tenant)
     if (format_of(head) if form == "auto" else form) == "jsonl":
         return Source(_json_lines(file, checker), size)
-    turns = _locomo_turns(_whole_json(file))
+    turns = _locomo_turns(whole_json(file))
     return Source(_locomo(turns, checker), len(turns))
 
 
@@ -157,13 +157,13 @@ def readable(text: str) -> str:
 
 
 def _json_lines(file: BufferedReader, checker: Checker) -> Iterator[Record]:
-    for number, (line, end) in enumerate(_lines(file), start=1):
+    for number, (line, end) in enumerate(lines(file), start=1):
         text = line.removeprefix(BOM).strip() if number == 1 else line.strip()
         if text:
-            yield checker.record(number, end, partial(_line_as_json, text))
+            yield checker.record(number, end, partial(line_as_json, text))
 
 
-def _lines(file: BufferedReader) -> Iterator[tuple[bytes, int]]:
+def lines(file: BufferedReader) -> Iterator[tuple[bytes, int]]:
     """Lines and where they end, in bytes; of a line over LINE_MAX_BYTES only the beginning, one byte too long."""
     end = 0
     while line := file.readline(LINE_MAX_BYTES + 1):
@@ -175,7 +175,7 @@ def _lines(file: BufferedReader) -> Iterator[tuple[bytes, int]]:
         yield line, end
 
 
-def _line_as_json(text: bytes) -> Any:
+def line_as_json(text: bytes) -> Any:
     """Raises ParseError, as a request body of the same bytes would."""
     if len(text) > LINE_MAX_BYTES:
         raise exceptions.ParseError(f"The line is longer than {LINE_MAX_BYTES} bytes.")
@@ -205,7 +205,8 @@ class Turn:
     entry: Any
 
 
-def _whole_json(file: BufferedReader) -> Any:
+def whole_json(file: BufferedReader) -> Any:
+    """Raises UnreadableFile."""
     try:
         return json.loads(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
@@ -224,11 +225,16 @@ def _locomo_turns(samples: Any) -> list[Turn]:
             "A JSON array of messages becomes JSON Lines by: jq -c '.[]'"
         )
     return [
-        Turn(str(sample.get("sample_id") or f"sample-{number}"), sample["conversation"], session, index, entry)
+        Turn(sample_name(sample, number), sample["conversation"], session, index, entry)
         for number, sample in enumerate(samples, start=1)
         for session in _sessions(sample["conversation"])
         for index, entry in enumerate(sample["conversation"][f"session_{session}"])
     ]
+
+
+def sample_name(sample: Mapping[str, Any], number: int) -> str:
+    """What a sample is called, the `number`th of its file, from 1."""
+    return str(sample.get("sample_id") or f"sample-{number}")
 
 
 def _is_sample(sample: Any) -> bool:
