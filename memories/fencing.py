@@ -8,12 +8,15 @@ import re
 
 OPENING, CLOSING = "<recalled-memory>", "</recalled-memory>"
 FENCED = re.compile(rf"{OPENING}.*?(?:{CLOSING}|\Z)", re.DOTALL | re.IGNORECASE)
-MARK = re.compile(r"</?\s*recalled-memory\s*>", re.IGNORECASE)
+MARK = re.compile(r"<(?=[^\w<>]*recalled-memory)", re.IGNORECASE)
 
 
 def fenced(text: str) -> str:
-    """`text` as a block of data; a fence within it cannot end the block."""
-    return f"{OPENING}\n{MARK.sub('', text)}\n{CLOSING}"
+    """`text` as a block of data; a fence within it cannot end the block.
+
+    Its first sign is replaced and nothing is taken out: what is left of a mark might come together as another one.
+    """
+    return f"{OPENING}\n{MARK.sub('(', text)}\n{CLOSING}"
 
 
 def without_fenced(text: str) -> str:

@@ -30,6 +30,7 @@ SIDEBAR = {
         "memories.conversation": ("Conversations", "forum"),
         "memories.message": ("Messages", "chat"),
         "memories.messageembedding": ("Embeddings", "scatter_plot"),
+        "memories.message.search": ("Search", "manage_search"),
     },
     "Facts": {
         "memories.fact": ("Facts", "fact_check"),

@@ -344,6 +344,7 @@ SPECTACULAR_SETTINGS = {
         "HoldKindEnum": "memories.models.Hold.Kind",
         "RetentionActionEnum": "retention.models.Action",
         "RetentionModeEnum": "retention.models.Mode",
+        "SearchModeEnum": "memories.api.serializers.SEARCH_MODES",
         "RunStatusEnum": "retention.models.Run.Status",
         "RunTriggerEnum": "retention.models.Run.Trigger",
     },

@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
 from memories import editing
+from memories.admin import search
 from memories.admin.base import StoredPage, holds_and_links
 from memories.admin.embeddings import (
     EXCERPT,
@@ -113,6 +114,7 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
     search_help_text = "Words, or an id in full"
     actions = ("embed_again", "archive", "restore", "delete_selected")
     inlines = (EmbeddingInline,)
+    custom_urls = (("search/", "memories_message_search", search.show),)
     log_fields = ("role",)
     SYSTEM = ("id", "external_id", "importance", "created_at", "updated_at", "archived_at")
     SAID = ("tenant", "conversation", "end_user", "role", "whole", "metadata")

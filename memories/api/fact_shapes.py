@@ -126,8 +126,12 @@ class FactSerializer(serializers.Serializer[Any]):
 
 def shown(facts: Collection[Fact], *, tenant: Tenant, now: datetime) -> list[dict[str, Any]]:
     """Facts as a response has them; in the tenant's scope."""
-    context = {"now": now, "sources": latest_sources(facts, tenant=tenant)}
-    return list(FactSerializer(facts, many=True, context=context).data)
+    return list(FactSerializer(facts, many=True, context=context_of(facts, tenant=tenant, now=now)).data)
+
+
+def context_of(facts: Collection[Fact], *, tenant: Tenant, now: datetime) -> dict[str, Any]:
+    """What the shape of facts wants to know beside them; in the tenant's scope."""
+    return {"now": now, "sources": latest_sources(facts, tenant=tenant)}
 
 
 class FactQuery(PageQuery):

@@ -1,4 +1,4 @@
-"""`/v1/memory`: search."""
+"""`/v1/memory`: search, and what it finds as a block for a prompt."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from memories.api import context_shapes, fact_shapes
 from memories.api import serializers as shapes
+from memories.context import gather
+from memories.context import understand as understand_for_context
 from memories.providers import embedding_provider
 from memories.search import Query, Result, search, understand
 from tenants.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
@@ -21,7 +24,7 @@ from tenants.models import Scope, Tenant
 class MemoryViewSet(TenantViewSet):
     """Find messages by meaning and by words."""
 
-    scopes = {"search_by_body": Scope.READ}  # a POST only for its JSON
+    scopes = {"search_by_body": Scope.READ, "context_by_body": Scope.READ}  # a POST only for its JSON
 
     @extend_schema(parameters=[shapes.SearchParameters, METADATA_PARAMETER], responses=shapes.SearchResponse)
     @action(detail=False, methods=["get"])
@@ -39,9 +42,37 @@ class MemoryViewSet(TenantViewSet):
     @search.mapping.post
     def search_by_body(self, request: Request) -> Response:
         """The same with the parameters as JSON."""
-        body = with_metadata_gathered(request.data) if isinstance(request.data, Mapping) else request.data
-        given = validated(shapes.SearchQuery, body)
+        given = self._body_with_metadata(shapes.SearchQuery)
         return self._answer(self.tenant_of_body(given), self.with_own_user(given))
+
+    @extend_schema(
+        parameters=[context_shapes.ContextParameters, METADATA_PARAMETER], responses=context_shapes.ContextResponse
+    )
+    @action(detail=False, methods=["get"])
+    def context(self, request: Request) -> Response:
+        """The same search as one block for a prompt, of at most `max_tokens`.
+
+        Turns stand in the order they were said, with dates, speakers and numbers that cite `messages`. For an end user,
+        facts come first. All is fenced as data: an application should say in its instructions that it is.
+        """
+        given = self.query(context_shapes.ContextQuery)
+        return self._context(self.tenant_of(given), self.with_own_user(given))
+
+    @extend_schema(
+        request=context_shapes.ContextQuery,
+        responses=context_shapes.ContextResponse,
+        parameters=[TenantQuery],
+        operation_id="memory_context_post",
+    )
+    @context.mapping.post
+    def context_by_body(self, request: Request) -> Response:
+        """The same with the parameters as JSON."""
+        given = self._body_with_metadata(context_shapes.ContextQuery)
+        return self._context(self.tenant_of_body(given), self.with_own_user(given))
+
+    def _body_with_metadata(self, shape: type[shapes.SearchQuery]) -> dict[str, Any]:
+        body = self.request.data
+        return validated(shape, with_metadata_gathered(body) if isinstance(body, Mapping) else body)
 
     def _answer(self, tenant: Tenant, given: dict[str, Any]) -> Response:
         explain = given.pop("explain")
@@ -51,6 +82,16 @@ class MemoryViewSet(TenantViewSet):
         with self.caller.scope(tenant):
             result = search(tenant, meant, now=timezone.now())
         return Response(_shown(result, query, explain=explain))
+
+    def _context(self, tenant: Tenant, given: dict[str, Any]) -> Response:
+        given.pop("tenant_id", None)
+        max_tokens, now = given.pop("max_tokens"), timezone.now()
+        query = Query(text=given.pop("query"), **given)
+        meant = understand_for_context(query, max_tokens=max_tokens, provider=embedding_provider())
+        with self.caller.scope(tenant):
+            found = gather(tenant, meant, now=now)
+            context = fact_shapes.context_of(found.facts, tenant=tenant, now=now)
+        return Response(context_shapes.ContextResponse(found, context=context).data)
 
 
 def _shown(result: Result, query: Query, *, explain: bool) -> dict[str, Any]:

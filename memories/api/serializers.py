@@ -16,6 +16,7 @@ from tenants.api.serializers import PageQuery, StrictSerializer, TenantQuery, Up
 
 CLOCK_SKEW = timedelta(seconds=5)
 BATCH_MAX = 1000
+SEARCH_MODES = ["hybrid", "semantic", "lexical"]
 
 
 class MessageFilters(TenantQuery):
@@ -195,7 +196,7 @@ class SearchQuery(MessageFilters):
     top_k = Whole(required=False, min_value=1, max_value=100, help_text="Default 5.")
     limit = Whole(required=False, min_value=1, max_value=100, help_text="Another name of top_k.")
     importance_min = Share(required=False, help_text="On the importance of the moment.")
-    mode = Choice(choices=["hybrid", "semantic", "lexical"], default="hybrid")
+    mode = Choice(choices=SEARCH_MODES, default="hybrid")
     candidate_limit = Whole(default=200, min_value=1, max_value=1000)
     include_archived = Flag(default=False)
     neighbours = Whole(default=0, min_value=0, max_value=3)

@@ -102,6 +102,10 @@ def _search(own: Ids) -> dict[str, Any]:
     return {"query": "breakfast porridge", "explain": True, "neighbours": 2}
 
 
+def _context(own: Ids) -> dict[str, Any]:
+    return {"query": "breakfast porridge", "user_id": own.user_name, "neighbours": 2}
+
+
 # The least that makes a call a good one.
 BODIES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("post", "/v1/messages"): _message,
@@ -116,6 +120,7 @@ BODIES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
     ("put", "/v1/conversations/{conversation_id}"): lambda own: {"title": "changed"},
     ("patch", "/v1/conversations/{conversation_id}"): lambda own: {"metadata": {"changed": True}},
     ("post", "/v1/memory/search"): _search,
+    ("post", "/v1/memory/context"): _context,
     ("post", "/v1/api-keys"): lambda own: {"name": "another"},
     ("post", "/v1/users"): lambda own: {"metadata": {"quite": "new"}},
     ("post", "/v1/sessions"): lambda own: {"user_id": own.user_name},
@@ -139,6 +144,7 @@ BODIES: dict[tuple[str, str], Callable[[Ids], dict[str, Any]]] = {
 EITHER = {"/v1/retention/erase": ("conversation_id", "user_id")}  # of which a call names one
 QUERIES: dict[tuple[str, str], Callable[[Ids], dict[str, str]]] = {
     ("get", "/v1/memory/search"): lambda own: {"query": "breakfast porridge", "explain": "true", "neighbours": "2"},
+    ("get", "/v1/memory/context"): lambda own: {"query": "breakfast porridge", "user_id": own.user_name},
     ("get", "/v1/timeline"): lambda own: {"user_id": own.user_name},
 }
 
@@ -294,6 +300,8 @@ def _texts() -> Iterator[Case]:
         yield _case_of(f"query in mode {mode}", "text", "get", "/v1/memory/search", query=asking)
         asking = _asking(mode=mode, top_k=100, neighbours=3, include_archived=True)
         yield _case_of(f"query in mode {mode}, with all options", "text", "post", "/v1/memory/search", body=asking)
+        asking = _asking(mode=mode, top_k=100, neighbours=3, include_archived=True, max_tokens=32_000)
+        yield _case_of(f"query in mode {mode}", "text", "post", "/v1/memory/context", body=asking)
     for history in (False, True):
         recalling = _recalling(include_historical=history)
         yield _case_of(f"query, history {history}", "text", "post", "/v1/recall", body=recalling)

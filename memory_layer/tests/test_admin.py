@@ -36,7 +36,16 @@ def test_every_page_of_the_sidebar_opens(admin_client, hourly, page):
     assert f'href="{page_address(page)}"' in response.content.decode()
 
 
-@pytest.mark.parametrize("page", ["memories.fact", "memories.fact.person", "memories.fact.playground"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "memories.fact",
+        "memories.fact.person",
+        "memories.fact.playground",
+        "memories.message",
+        "memories.message.search",
+    ],
+)
 def test_one_page_of_the_sidebar_is_the_one_that_is_open(admin_client, page):
     groups = admin_client.get(page_address(page)).context["sidebar_navigation"]
     items = [item for group in groups for item in group["items"]]
@@ -53,7 +62,7 @@ def test_the_sidebar_shows_only_what_the_operator_may_see(client, db):
     user.user_permissions.set(Permission.objects.filter(codename="view_message"))
     client.force_login(user)
     groups = client.get(reverse("admin:index")).context["sidebar_navigation"]
-    assert [item["title"] for group in groups for item in group["items"]] == ["Messages"]
+    assert [item["title"] for group in groups for item in group["items"]] == ["Messages", "Search"]
 
 
 def test_a_periodic_task_is_added(admin_client):

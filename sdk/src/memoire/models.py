@@ -148,7 +148,7 @@ class ContextMessage(Answer):
     conversation_id: str = ""
     role: str = ""
     created_at: datetime | None = None
-    score: float = 0.0
+    score: float | None = None  # null for a neighbour of what was found
 
 
 class Hit(Answer):
