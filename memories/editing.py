@@ -15,6 +15,7 @@ from memories.models import Conversation, EmbeddingStatus, EmbeddingWindow, Hold
 from memories.models.message import MessageQuerySet
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
+from memories.search import postings
 
 
 class Held(Exception):
@@ -38,6 +39,8 @@ def update(message: Message, changes: Mapping[str, Any]) -> Message:
         message.archived_at = (message.archived_at or timezone.now()) if changes["archived"] else None
     message.save(update_fields=["content", "metadata", "importance_override", "archived_at", "updated_at"])
     embedding.score(Message.objects.filter(pk=message.pk), now=timezone.now())
+    if changes.keys() & {"content", "metadata"}:  # which may name the speaker
+        postings.rewrite([message])
     if embed_again:
         _embed_again(message)
     search_cache.forget_results(message.tenant_id)

@@ -19,7 +19,15 @@ from memories import search_cache
 from memories.importance import Formula, importance_sql
 from memories.models import EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
 from memories.models.embedding import MessageEmbeddingQuerySet
-from memories.providers.base import EmbeddingProvider, ProviderRejected, ProviderUnavailable, Vectors, model_key
+from memories.providers.base import (
+    EmbeddingProvider,
+    ProviderRejected,
+    ProviderUnavailable,
+    TokenProvider,
+    Vectors,
+    model_key,
+)
+from memories.ranking.late_interaction import packed
 from tenants.isolation import across_tenants
 
 BATCH = 64
@@ -43,10 +51,14 @@ class Claimed:
 
 @dataclass(frozen=True)
 class Embedded:
-    """The vectors of one row's message, one for each window, shape (windows, dimensions)."""
+    """The vectors of one row's message, one for each window, shape (windows, dimensions).
+
+    `tokens`: packed, those of the tokens of each window; None where the provider does not show them.
+    """
 
     row: MessageEmbedding
     vectors: Vectors
+    tokens: Sequence[bytes | None]
 
 
 def embed_batch(provider: EmbeddingProvider, *, only: Sequence[uuid.UUID] | None = None) -> int:
@@ -127,12 +139,20 @@ def _release(claimed: Claimed, status: EmbeddingStatus, *, reason: str, pause: t
 def _embed(rows: Sequence[MessageEmbedding], provider: EmbeddingProvider) -> list[Embedded]:
     """All windows of all rows in one call, handed back row by row. No transaction is open meanwhile."""
     windows = [provider.split(row.message.content) for row in rows]
-    vectors = provider.embed_documents([window for of_row in windows for window in of_row])
+    vectors, tokens = _vectors(provider, [window for of_row in windows for window in of_row])
     result, start = [], 0
     for row, of_row in zip(rows, windows, strict=True):
-        result.append(Embedded(row, vectors[start : start + len(of_row)]))
-        start += len(of_row)
+        end = start + len(of_row)
+        result.append(Embedded(row, vectors[start:end], tokens[start:end]))
+        start = end
     return result
+
+
+def _vectors(provider: EmbeddingProvider, texts: Sequence[str]) -> tuple[Vectors, Sequence[bytes | None]]:
+    if isinstance(provider, TokenProvider):
+        vectors, tokens = provider.embed_document_tokens(texts)
+        return vectors, [packed(one) for one in tokens]
+    return provider.embed_documents(texts), [None] * len(texts)
 
 
 @across_tenants()
@@ -157,9 +177,14 @@ def _windows(one: Embedded) -> list[EmbeddingWindow]:
     row = one.row
     return [
         EmbeddingWindow(
-            tenant_id=row.tenant_id, message_id=row.message_id, model=row.model, position=position, vector=vector
+            tenant_id=row.tenant_id,
+            message_id=row.message_id,
+            model=row.model,
+            position=position,
+            vector=vector,
+            tokens=tokens,
         )
-        for position, vector in enumerate(one.vectors)
+        for position, (vector, tokens) in enumerate(zip(one.vectors, one.tokens, strict=True))
     ]
 
 

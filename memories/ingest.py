@@ -19,6 +19,7 @@ from memories.importance import Formula, importance
 from memories.models import Conversation, Job, Message, MessageEmbedding
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
+from memories.search import postings
 from memories.tasks import wake_embedding_worker, wake_fact_worker
 from tenants import end_users
 from tenants.isolation import tenant_scope
@@ -102,7 +103,9 @@ def _store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:
     in_one_order = sorted(rows, key=lambda row: row.external_id or "")  # two batches with the same ids never deadlock
     Message.objects.bulk_create(in_one_order, ignore_conflicts=True)
     stored = _with_repeats(tenant, rows)
-    _queue([one.message for one in stored if one.is_new])
+    fresh = [one.message for one in stored if one.is_new]
+    postings.write(fresh)
+    _queue(fresh)
     return stored
 
 

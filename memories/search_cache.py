@@ -5,28 +5,41 @@ No text is kept: keys are digests, values are vectors, ids and numbers.
 
 import hashlib
 import uuid
+from dataclasses import dataclass
 
-import numpy as np
 from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
-from memories.providers.base import EmbeddingProvider, Vectors, model_key
+from memories.providers.base import EmbeddingProvider, TokenProvider, Vectors, model_key
 from memories.ranking import Ranked
 
 
-def query_vector(provider: EmbeddingProvider, text: str) -> Vectors:
-    """The vector of a query, shape (dimensions,); from the cache for MEMORY_CACHE_EMBEDDING_TTL_SECONDS.
+@dataclass(frozen=True)
+class QueryEmbedding:
+    """The vector of a query, shape (dimensions,), and those of its tokens where the model shows them."""
+
+    vector: Vectors
+    tokens: Vectors | None
+
+
+def query_embedding(provider: EmbeddingProvider, text: str) -> QueryEmbedding:
+    """The embedding of a query; from the cache for MEMORY_CACHE_EMBEDDING_TTL_SECONDS.
 
     Raises ProviderError if the provider cannot be had.
     """
-    key = f"query-vector:{_digest(model_key(provider), text)}"
-    known = cache.get(key)
-    if known is not None:
-        return np.frombuffer(known, dtype=np.float32)
-    vector = provider.embed_query(text)
-    cache.set(key, vector.astype(np.float32).tobytes(), timeout=settings.MEMORY_CACHE_EMBEDDING_TTL_SECONDS)
-    return vector
+    key = f"query-embedding:{_digest(model_key(provider), text)}"
+    known: QueryEmbedding | None = cache.get(key)
+    if known is None:
+        known = _embedded(provider, text)
+        cache.set(key, known, timeout=settings.MEMORY_CACHE_EMBEDDING_TTL_SECONDS)
+    return known
+
+
+def _embedded(provider: EmbeddingProvider, text: str) -> QueryEmbedding:
+    if isinstance(provider, TokenProvider):
+        return QueryEmbedding(*provider.embed_query_tokens(text))
+    return QueryEmbedding(provider.embed_query(text), None)
 
 
 def results_key(tenant_id: uuid.UUID, *parts: object) -> str:

@@ -82,7 +82,20 @@ MEMORY_IMPORTANCE_WEIGHTS: dict[str, float] = env.weights(
     "MEMORY_IMPORTANCE_WEIGHTS", "", defaults={"recency": 0.4, "role": 0.2, "explicit": 0.4}
 )
 MEMORY_RANKING_WEIGHTS: dict[str, float] = env.weights(
-    "MEMORY_RANKING_WEIGHTS", "", defaults={"semantic": 0.5, "lexical": 0.46, "importance": 0.02, "recency": 0.02}
+    "MEMORY_RANKING_WEIGHTS",
+    "",
+    defaults={
+        "semantic": 1.0,
+        "lexical": 0.2,
+        "context": 0.65,
+        "speaker": 0.15,
+        "statement": 0.15,
+        "answer": 0.65,
+        "conversation": 0.85,
+        "date": 0.75,
+        "importance": 0.01,
+        "recency": 0.01,
+    },
 )
 MEMORY_RECENCY_HALF_LIFE_DAYS: float = env.float("MEMORY_RECENCY_HALF_LIFE_DAYS", 7.0, validate=Range(0.001))
 MEMORY_RETENTION_MAX_AGE_DAYS: int = env.int("MEMORY_RETENTION_MAX_AGE_DAYS", 30, validate=Range(1))

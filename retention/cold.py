@@ -7,6 +7,7 @@ one whose lease ran out cannot write over what another has registered; what ende
 
 import re
 import secrets
+from base64 import b64decode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from psycopg.types.json import Jsonb
 from memories import editing, search_cache
 from memories.models import Conversation, EmbeddingWindow, Message, MessageEmbedding
 from memories.models.message import MessageQuerySet
+from memories.search import postings
 from retention import cold_files
 from retention.cold_files import Manifest
 from retention.models import ColdFile, Run
@@ -33,7 +35,7 @@ ATTEMPT = re.compile(rf"/(\d{{12}})-[0-9a-f]{{8}}{re.escape(cold_files.SUFFIX)}$
 CHUNK = 100  # messages that are in memory at once
 RECORDS = """
 SELECT jsonb_build_object(
-    'message', to_jsonb(message) - 'search_vector',
+    'message', to_jsonb(message),
     'conversation', to_jsonb(conversation),
     'end_users', (
         SELECT coalesce(jsonb_agg(to_jsonb(person) ORDER BY person.id), '[]') FROM tenants_enduser AS person
@@ -42,8 +44,9 @@ SELECT jsonb_build_object(
         SELECT coalesce(jsonb_agg(to_jsonb(state) - 'id' ORDER BY model), '[]')
         FROM memories_messageembedding AS state WHERE message_id = message.id),
     'windows', (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('model', model, 'position', position, 'vector',
-            translate(encode(substring(vector_send(vector) FROM 5), 'base64'), E'\n', ''))
+        SELECT coalesce(jsonb_agg(jsonb_build_object('model', model, 'position', position,
+            'vector', translate(encode(substring(vector_send(vector) FROM 5), 'base64'), E'\n', ''),
+            'tokens', translate(encode(tokens, 'base64'), E'\n', ''))
             ORDER BY model, position), '[]')
         FROM memories_embeddingwindow WHERE message_id = message.id)
 )::text
@@ -228,6 +231,7 @@ def _bring_back(tenant: Tenant, records: list[dict[str, Any]]) -> int:
     talks = {key: row | {"end_user_id": people.get(row["end_user_id"])} for key, row in talks.items()}
     conversations = _standing(Conversation, tenant, talks)
     fresh = _insert(Message, [_placed(one["message"], conversations, people) for one in records])
+    postings.write(Message.objects.filter(pk__in=fresh).select_related("tenant"))
     back = [one for one in records if one["message"]["id"] in fresh]
     _insert(MessageEmbedding, [state for one in back for state in one["embeddings"]])
     EmbeddingWindow.objects.bulk_create(window for one in back for window in _windows(tenant, one))
@@ -263,7 +267,12 @@ def _insert(model: type[Model], rows: Iterable[Mapping[str, Any]]) -> set[str]:
 def _windows(tenant: Tenant, record: Mapping[str, Any]) -> Iterator[EmbeddingWindow]:
     message_id = record["message"]["id"]
     for one in record["windows"]:
-        vector = cold_files.vector(one["vector"])
+        tokens = b64decode(one["tokens"]) if one["tokens"] else None
         yield EmbeddingWindow(
-            tenant=tenant, message_id=message_id, model=one["model"], position=one["position"], vector=vector
+            tenant=tenant,
+            message_id=message_id,
+            model=one["model"],
+            position=one["position"],
+            vector=cold_files.vector(one["vector"]),
+            tokens=tokens,
         )

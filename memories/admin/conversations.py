@@ -43,9 +43,7 @@ class ConversationAdmin(StoredPage):
     @display(description=f"First {TURNS} turns")
     def transcript(self, conversation: Conversation) -> SafeString:
         turns = Message.objects.filter(conversation=conversation).order_by("created_at", "id")
-        shown = turns.defer("search_vector", "content", "metadata").annotate(
-            text=Left("content", TURN_LENGTH), length=Length("content")
-        )
+        shown = turns.defer("content", "metadata").annotate(text=Left("content", TURN_LENGTH), length=Length("content"))
         context = {
             "turns": shown[:TURNS],
             "limit": TURN_LENGTH,

@@ -208,7 +208,7 @@ def _sources(fact: Fact) -> list[dict[str, Any]]:
     """The messages that the fact came from, the first SOURCES of them; `message` is None where it is gone."""
     cited = FactSource.objects.filter(tenant=fact.tenant_id, fact=fact).order_by("message_id")
     ids = list(cited.values_list("message_id", flat=True)[:SOURCES])
-    messages = Message.objects.filter(tenant=fact.tenant_id).defer("search_vector", "metadata").in_bulk(ids)
+    messages = Message.objects.filter(tenant=fact.tenant_id).defer("metadata").in_bulk(ids)
     return [{"id": one, "message": messages.get(one)} for one in ids]
 
 

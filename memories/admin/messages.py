@@ -5,8 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
-from django.contrib.postgres.search import SearchQuery
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -24,9 +23,10 @@ from memories.admin.embeddings import (
     current_model,
     excerpt,
 )
-from memories.models import Conversation, EmbeddingStatus, Hold, Message, MessageEmbedding
+from memories.models import Conversation, EmbeddingStatus, Hold, Message, MessageEmbedding, Posting
 from memories.models.embedding import MessageEmbeddingQuerySet
-from memories.models.message import TEXT_SEARCH_CONFIG, MessageQuerySet
+from memories.models.message import MessageQuerySet
+from memories.ranking.words import alternatives
 from tenants.admin_base import (
     TENANT_FILTER,
     AutocompleteSelectFilter,
@@ -40,7 +40,6 @@ from tenants.ids import as_uuid
 UNREAD_IN_LISTS = (
     "content",
     "metadata",
-    "search_vector",
     "conversation__metadata",
     "end_user__metadata",
 )
@@ -142,9 +141,8 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
         if not term:
             return queryset, False
         conversations = list(Conversation.objects.filter(external_id=term).values_list("pk", flat=True))
-        words = SearchQuery(term, config=TEXT_SEARCH_CONFIG, search_type="websearch")
         ids = Q(external_id=term) | Q(conversation__in=conversations) | Q(pk=as_uuid(term))
-        return queryset.filter(ids | Q(search_vector=words)), False
+        return queryset.filter(ids | _with_all_words(term)), False
 
     @display(description="Content")
     def beginning(self, message: Message) -> SafeString:
@@ -182,3 +180,10 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
 
     def embeddings_of(self, queryset: QuerySet[Any]) -> MessageEmbeddingQuerySet:
         return MessageEmbedding.objects.filter(message__in=queryset.values("pk"), model=current_model())
+
+
+def _with_all_words(text: str) -> Q:
+    """Messages that hold every word of `text`, in any form."""
+    own = Posting.objects.filter(tenant=OuterRef("tenant"), message=OuterRef("pk"))
+    words = [Q(Exists(own.filter(term__in=terms))) for terms in alternatives(text)]
+    return Q(*words) if words else Q(pk=None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any
 from uuid import UUID
@@ -27,7 +28,7 @@ from memories.models import Message
 from memories.models.conversation import CONVERSATION_ID_PATTERN
 from memories.models.message import Role
 from memories.providers import embedding_provider
-from memories.search import Hit, Query, search, understand
+from memories.search import Hit, Query, search
 from tenants.admin_base import enters_own_scopes
 from tenants.ids import as_uuid
 from tenants.isolation import across_tenants, tenant_scope
@@ -213,9 +214,8 @@ def _compared(form: SearchForm, first: SettingForm, second: SettingForm) -> dict
 
 def _found(form: SearchForm, setting: SettingForm) -> Found:
     tenant, query, started = form.cleaned_data["tenant"], form.asked(setting.cleaned_data["mode"]), perf_counter()
-    meant = understand(query, provider=embedding_provider())
-    with tenant_scope(tenant):
-        result = search(tenant, meant, now=timezone.now(), weights=setting.weights)
+    scope, provider = partial(tenant_scope, tenant), embedding_provider()
+    result = search(tenant, query, scope=scope, provider=provider, now=timezone.now(), weights=setting.weights)
     took = 1000 * (perf_counter() - started)
     return Found(setting.title, result.hits, result.weights, result.degraded, took)
 

@@ -1,6 +1,7 @@
 """`/v1/memory`: search, and what it finds as a block for a prompt."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.utils import timezone
@@ -12,9 +13,8 @@ from rest_framework.response import Response
 from memories.api import context_shapes, fact_shapes
 from memories.api import serializers as shapes
 from memories.context import gather
-from memories.context import understand as understand_for_context
 from memories.providers import embedding_provider
-from memories.search import Query, Result, search, understand
+from memories.search import Query, Result, search
 from tenants.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
 from tenants.api.serializers import TenantQuery
 from tenants.models import Scope, Tenant
@@ -78,18 +78,17 @@ class MemoryViewSet(TenantViewSet):
         explain = given.pop("explain")
         given.pop("tenant_id", None)
         query = Query(text=given.pop("query"), **given)
-        meant = understand(query, provider=embedding_provider())
-        with self.caller.scope(tenant):
-            result = search(tenant, meant, now=timezone.now())
+        scope = partial(self.caller.scope, tenant)
+        result = search(tenant, query, scope=scope, provider=embedding_provider(), now=timezone.now())
         return Response(_shown(result, query, explain=explain))
 
     def _context(self, tenant: Tenant, given: dict[str, Any]) -> Response:
         given.pop("tenant_id", None)
         max_tokens, now = given.pop("max_tokens"), timezone.now()
         query = Query(text=given.pop("query"), **given)
-        meant = understand_for_context(query, max_tokens=max_tokens, provider=embedding_provider())
-        with self.caller.scope(tenant):
-            found = gather(tenant, meant, now=now)
+        scope, provider = partial(self.caller.scope, tenant), embedding_provider()
+        found = gather(tenant, query, max_tokens=max_tokens, scope=scope, provider=provider, now=now)
+        with scope():
             context = fact_shapes.context_of(found.facts, tenant=tenant, now=now)
         return Response(context_shapes.ContextResponse(found, context=context).data)
 

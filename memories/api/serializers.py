@@ -224,8 +224,8 @@ class TurnSerializer(serializers.Serializer[Message]):
 class Explanation(serializers.Serializer[Any]):
     semantic_rank = serializers.IntegerField(allow_null=True)
     lexical_rank = serializers.IntegerField(allow_null=True)
-    similarity = serializers.FloatField(allow_null=True)
-    lexical_score = serializers.FloatField(allow_null=True)
+    similarity = serializers.FloatField(allow_null=True, help_text="Cosine.")
+    closeness = serializers.FloatField(allow_null=True, help_text="Of late interaction; null without token vectors.")
     parts = serializers.DictField(child=serializers.FloatField())
     weights = serializers.DictField(child=serializers.FloatField())
 
@@ -259,7 +259,7 @@ class HitSerializer(serializers.Serializer[Any]):
             "semantic_rank": one.semantic_rank,
             "lexical_rank": one.lexical_rank,
             "similarity": one.similarity,
-            "lexical_score": one.lexical,
+            "closeness": one.closeness,
             "parts": hit.ranked.parts,
             "weights": self.context["weights"],
         }

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from django.core.cache import cache
@@ -16,7 +17,7 @@ from memories.evaluation.labelled import LabelledSet, Question
 from memories.models import EmbeddingStatus, Message, MessageEmbedding
 from memories.models.embedding import UNFINISHED
 from memories.providers.base import EmbeddingProvider, model_key
-from memories.search import Hit, Mode, Query, search, understand
+from memories.search import Hit, Mode, Query, search
 from tenants import audit, founding
 from tenants.isolation import across_tenants, tenant_scope
 from tenants.models import Tenant
@@ -107,7 +108,7 @@ def _unfinished(tenant: Tenant, provider: EmbeddingProvider, on_progress: OnProg
 
 
 def ask(tenant: Tenant, question: Question, *, provider: EmbeddingProvider, setting: Setting, now: datetime) -> Answer:
-    """What search gives to the question; timed is the search alone, without the embedding of the question.
+    """What search gives to the question; timed is the search; the embedding of the question is kept from run to run.
 
     Raises NotEmbedded.
     """
@@ -131,10 +132,8 @@ def _hits(
     tenant: Tenant, query: Query, *, provider: EmbeddingProvider, weights: Mapping[str, float] | None, now: datetime
 ) -> tuple[Sequence[Hit], float]:
     """The hits, and how many seconds the search took."""
-    meant = understand(query, provider=provider)
     started = time.perf_counter()
-    with tenant_scope(tenant):
-        result = search(tenant, meant, now=now, weights=weights)
+    result = search(tenant, query, scope=partial(tenant_scope, tenant), provider=provider, now=now, weights=weights)
     seconds = time.perf_counter() - started
     if result.degraded:
         raise NotEmbedded("A question could not be embedded; the log says why. By words alone is --mode lexical.")

@@ -86,7 +86,7 @@ def understand(question: Question, *, provider: EmbeddingProvider) -> Understood
     if asked.is_general:
         return Understood(question, asked, model, vector=None, degraded=False)
     try:
-        vector = search_cache.query_vector(provider, question.text)
+        vector = search_cache.query_embedding(provider, question.text).vector
     except ProviderError as error:
         log.warning("recall_degraded", reason=str(error))
         return Understood(question, asked, model, vector=None, degraded=True)

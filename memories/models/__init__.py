@@ -6,6 +6,7 @@ from memories.models.fact import Fact, FactSource, FactVector, Profile
 from memories.models.hold import Hold
 from memories.models.job import Job, JobKind, JobStatus, Reading, TokenSpend
 from memories.models.message import Message, Role
+from memories.models.posting import Posting
 
 __all__ = [
     "Conversation",
@@ -20,6 +21,7 @@ __all__ = [
     "JobStatus",
     "Message",
     "MessageEmbedding",
+    "Posting",
     "Profile",
     "Reading",
     "Role",

@@ -76,13 +76,18 @@ class MessageEmbedding(models.Model):
 
 
 class EmbeddingWindow(models.Model):
-    """The vector of one window of a message's text; `position` counts the windows from 0."""
+    """The vector of one window of a message's text; `position` counts the windows from 0.
+
+    `tokens` holds the signs of the vectors of its tokens, one bit a dimension, for late interaction; null where the
+    provider does not show them.
+    """
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
     message = models.ForeignKey(Message, on_delete=models.CASCADE, db_constraint=False, related_name="windows")
     model = models.CharField(max_length=MODEL_KEY_MAX)
     position = models.PositiveSmallIntegerField()
     vector = VectorField()
+    tokens = models.BinaryField(null=True)
 
     class Meta:
         constraints = [

@@ -4,10 +4,9 @@ import json
 import math
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
@@ -20,7 +19,6 @@ if TYPE_CHECKING:  # it refers to Message
     from memories.models.hold import HoldQuerySet
 
 CONTENT_MAX = 100_000
-TEXT_SEARCH_CONFIG = "english"
 
 
 class Role(models.TextChoices):
@@ -104,15 +102,6 @@ def _readings(value: Any) -> list[Any]:
     return [value, scalar] if is_number else [value]
 
 
-MessageQuerySetManager = models.Manager.from_queryset(MessageQuerySet)
-
-
-class MessageManager(MessageQuerySetManager["Message"]):
-    def get_queryset(self) -> MessageQuerySet:
-        """Without the words' positions, which only the database needs and which can be larger than the text."""
-        return cast("MessageQuerySet", super().get_queryset().defer("search_vector"))
-
-
 class Message(models.Model):
     """One turn. Its vectors and their state live in rows of their own (docs/adr/0001)."""
 
@@ -136,11 +125,8 @@ class Message(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     updated_at = models.DateTimeField(auto_now=True)
     archived_at = models.DateTimeField(null=True, blank=True)
-    search_vector = models.GeneratedField(
-        expression=SearchVector("content", config=TEXT_SEARCH_CONFIG), output_field=SearchVectorField(), db_persist=True
-    )
 
-    objects = MessageManager()
+    objects = MessageQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -163,7 +149,6 @@ class Message(models.Model):
                 fields=["end_user", "-created_at"], condition=~models.Q(end_user=None), name="message_of_end_user"
             ),
             models.Index(fields=["tenant", "stored_importance"], name="message_by_importance"),
-            GinIndex(fields=["search_vector"], name="message_words"),
             GinIndex(fields=["metadata"], opclasses=["jsonb_path_ops"], name="message_metadata"),
         ]
 

@@ -1,7 +1,7 @@
 """What vendors have in common, their failures, and what one of embeddings is: a small protocol, a check of vectors."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -59,6 +59,17 @@ class EmbeddingProvider(Protocol):
 
     def embed_query(self, text: str) -> Vectors:
         """Shape (dimensions,). A query longer than one window becomes the mean of its windows. Never retried."""
+
+
+@runtime_checkable
+class TokenProvider(EmbeddingProvider, Protocol):
+    """A model that also shows a vector for each token of a text, of length 1, for late interaction."""
+
+    def embed_document_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        """What `embed_documents` gives, and for each text the vectors of its tokens, shape (tokens, dimensions)."""
+
+    def embed_query_tokens(self, text: str) -> tuple[Vectors, Vectors]:
+        """What `embed_query` gives, and the vectors of the query's tokens."""
 
 
 def checked(vectors: object, *, count: int, dimensions: int) -> Vectors:

@@ -3,10 +3,12 @@
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from memories.providers.base import (
     ProviderMisconfigured,
@@ -21,6 +23,7 @@ from memories.providers.windows import token_windows
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
     from tokenizers import Tokenizer
+    from torch import Tensor
 
 BUNDLED_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 BUNDLED_DIMENSIONS = 384
@@ -64,21 +67,48 @@ class SentenceTransformerProvider:
         )
 
     def embed_documents(self, texts: Sequence[str]) -> Vectors:
-        model = self._ready().model
-        # It sorts all it is given by length before it batches, and runs in inference mode.
-        vectors = model.encode_document(list(texts), batch_size=_batch(model), show_progress_bar=False)
-        return checked(vectors, count=len(texts), dimensions=self.dimensions)
+        return self.embed_document_tokens(texts)[0]
 
     def embed_query(self, text: str) -> Vectors:
+        return self.embed_query_tokens(text)[0]
+
+    def embed_document_tokens(self, texts: Sequence[str]) -> tuple[Vectors, list[Vectors]]:
+        model = self._ready().model
+        # It sorts all it is given by length before it batches, and runs in inference mode.
+        rows = model.encode_document(list(texts), batch_size=_batch(model), output_value=None, show_progress_bar=False)
+        return self._read(rows)
+
+    def embed_query_tokens(self, text: str) -> tuple[Vectors, Vectors]:
         windows, model = self.split(text), self._ready().model
-        vectors = model.encode_query(windows, batch_size=_batch(model), show_progress_bar=False)
-        return centroid(checked(vectors, count=len(windows), dimensions=self.dimensions))
+        rows = model.encode_query(windows, batch_size=_batch(model), output_value=None, show_progress_bar=False)
+        vectors, tokens = self._read(rows)
+        return centroid(vectors), np.concatenate(tokens)
+
+    def _read(self, rows: Any) -> tuple[Vectors, list[Vectors]]:
+        """The vectors of texts and those of their tokens, from what the model says of each text."""
+        vectors = [_array(row["sentence_embedding"]) for row in rows]
+        return checked(vectors, count=len(rows), dimensions=self.dimensions), [_tokens(row) for row in rows]
 
     def _ready(self) -> Loaded:
         with self._lock:
             if self._loaded is None:
                 self._loaded = _load_bundled()
             return self._loaded
+
+
+def _tokens(row: Mapping[str, "Tensor"]) -> Vectors:
+    """Of length 1 and without those that mark a text's beginning and end; a text of nothing else is its own token."""
+    if "token_embeddings" not in row:
+        return _array(row["sentence_embedding"])[None]
+    tokens: Vectors = _array(row["token_embeddings"][row["attention_mask"].bool()])
+    said = tokens[1:-1] if len(tokens) > 2 else tokens
+    unit: Vectors = said / np.linalg.norm(said, axis=1, keepdims=True)
+    return unit
+
+
+def _array(tensor: "Tensor") -> Vectors:
+    array: Vectors = tensor.float().cpu().numpy()
+    return array
 
 
 def _batch(model: "SentenceTransformer") -> int:

@@ -1,9 +1,12 @@
 """Rows for tests; what hangs on a parent shares the parent's tenant."""
 
+from typing import Any
+
 import factory
 from django.utils import timezone
 
 from memories.models import Conversation, Fact, Job, Message
+from memories.search import postings
 from tenants.tests.factories import EndUserFactory, TenantFactory
 
 
@@ -23,6 +26,12 @@ class MessageFactory(factory.django.DjangoModelFactory[Message]):
     tenant = factory.SelfAttribute("conversation.tenant")
     role = "user"
     content = factory.Sequence(lambda n: f"message number {n}")
+
+    @classmethod
+    def _create(cls, *args: Any, **kwargs: Any) -> Message:
+        message: Message = super()._create(*args, **kwargs)
+        postings.write([message])  # found by its words, as any that was stored
+        return message
 
 
 class FactFactory(factory.django.DjangoModelFactory[Fact]):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from threading import Barrier, Event
 from typing import Any, cast
 
@@ -11,11 +12,15 @@ from celery import current_app as app
 from django.conf import settings
 from django.db import connection
 from django.test import override_settings
+from django.utils import timezone
 
 from memories import embedding
 from memories.models import MessageEmbedding
 from memories.providers.base import Vectors
 from memories.providers.mock import MockProvider
+from memories.search import Query, Result, search
+from tenants.isolation import tenant_scope
+from tenants.models import Tenant
 
 DEADLINE = 20.0  # seconds that an event may take before the test gives up
 
@@ -80,6 +85,12 @@ def while_embedding() -> Iterator[None]:
 def embed_all() -> None:
     while embedding.embed_batch(MockProvider()):
         pass
+
+
+def searched(tenant: Tenant, query: Query, **options: Any) -> Result:
+    """What a search finds, in the scope of the tenant, now and with the mock unless `options` say otherwise."""
+    given: dict[str, Any] = {"provider": MockProvider(), "now": timezone.now()} | options
+    return search(tenant, query, scope=partial(tenant_scope, tenant), **given)
 
 
 def queue(*messages: Any, **state: Any) -> list[MessageEmbedding]:

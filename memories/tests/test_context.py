@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +13,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from memories import tokens
-from memories.context import Context, gather, understand
+from memories.context import Context, gather
 from memories.fencing import CLOSING, OPENING, without_fenced
 from memories.ingest import NewMessage, store
 from memories.models import FactVector, Message
@@ -21,6 +22,7 @@ from memories.providers.mock import MockProvider
 from memories.search import Query
 from memories.tests.factories import FactFactory
 from tenants import isolation
+from tenants.isolation import tenant_scope
 from tenants.models import Tenant
 from tenants.tests.factories import EndUserFactory, TenantFactory
 
@@ -51,7 +53,8 @@ def ask(tenant: Tenant, text: str = "needle", *, max_tokens: int = 1000, **field
     provider = fields.pop("provider", MockProvider())
     options: dict[str, Any] = {"mode": "lexical", "top_k": 10, "neighbours": 1} | fields
     query = Query(text, **options)
-    return gather(tenant, understand(query, max_tokens=max_tokens, provider=provider), now=NOW)
+    scope = partial(tenant_scope, tenant)
+    return gather(tenant, query, max_tokens=max_tokens, scope=scope, provider=provider, now=NOW)
 
 
 def lines(context: Context) -> list[str]:
@@ -116,12 +119,6 @@ def test_or_by_role_where_the_name_is_none(tenant, speaker):
     assert lines(ask(tenant))[-1] == "[1] user: needle"
 
 
-def test_hits_that_follow_each_other_have_no_gap_even_without_neighbours(tenant):
-    told(tenant, "needle one", "needle two", "hay", "needle three")
-    shown = lines(ask(tenant, neighbours=0))
-    assert shown[1:] == ["[1] user: needle one", "[2] user: needle two", "…", "[3] user: needle three"]
-
-
 def test_a_turn_beside_a_hit_has_no_score(tenant):
     told(tenant, "hay", "needle")
     beside, hit = ask(tenant).turns
@@ -152,11 +149,6 @@ def test_the_best_hit_and_what_stands_around_it_come_first(tenant):
     told(tenant, "hay before", "needle needle needle", "hay after")
     told(tenant, *(f"needle {n}" for n in range(9)), conversation_id="c2")
     assert contents(ask(tenant, max_tokens=100)) == ["hay before", "needle needle needle", "hay after"]
-
-
-def test_a_hit_beside_a_better_one_keeps_its_score(tenant):
-    told(tenant, "needle needle", "a needle")
-    assert all(turn.score for turn in ask(tenant).turns)
 
 
 def test_the_best_hit_is_cut_rather_than_left_out(tenant):
@@ -257,7 +249,7 @@ def test_models_are_asked_outside_of_any_scope(tenant):
             return super().embed_query(text)
 
     outside = isolation.current_scope().role
-    understand(Query("cat", user_id="ann"), max_tokens=1000, provider=Looking())
+    ask(tenant, "cat", mode="hybrid", user_id="ann", provider=Looking())
     assert set(seen) == {outside}
 
 

@@ -42,7 +42,7 @@ def claim() -> embedding.Claimed:
 
 def vectors_of(claimed: embedding.Claimed) -> list[embedding.Embedded]:
     provider = MockProvider()
-    return [embedding.Embedded(row, provider.embed_documents([row.message.content])) for row in claimed.rows]
+    return [embedding.Embedded(row, provider.embed_documents([row.message.content]), [None]) for row in claimed.rows]
 
 
 # --- From pending to searchable ---------------------------------------------------------------------------------------

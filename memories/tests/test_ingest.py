@@ -88,11 +88,11 @@ def test_nothing_to_store_is_nothing_stored(tenant) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("user_id", [None, "anna"])
-def test_a_turn_of_a_known_conversation_takes_four_statements_at_most(tenant, user_id: str | None) -> None:
+def test_a_turn_of_a_known_conversation_takes_five_statements_at_most(tenant, user_id: str | None) -> None:
     store(tenant, [turn(user_id=user_id)])
     with tenant_scope(tenant), CaptureQueriesContext(connection) as context:
         store(tenant, [turn(user_id=user_id)])
-    assert len(statements(context)) == (4 if user_id else 3)
+    assert len(statements(context)) == (5 if user_id else 4)
 
 
 @pytest.mark.django_db
@@ -102,7 +102,7 @@ def test_a_batch_takes_as_many_statements_as_one(tenant) -> None:
         store(tenant, [turn(user_id="first", conversation_id="first")])
     with tenant_scope(tenant), CaptureQueriesContext(connection) as hundred:
         store(tenant, [turn(user_id=user, conversation_id=f"c{n}") for n in range(10) for user in users])
-    assert len(statements(hundred)) == len(statements(one)) == 8
+    assert len(statements(hundred)) == len(statements(one)) == 9
 
 
 # --- Conversations and end users --------------------------------------------------------------------------------------

@@ -185,11 +185,6 @@ def test_messages_of_a_user_by_either_id() -> None:
     assert not Message.objects.of_user(user.tenant, "nobody").exists()
 
 
-def test_messages_are_read_without_the_words_positions() -> None:
-    MessageFactory.create()
-    assert "search_vector" in Message.objects.get().get_deferred_fields()
-
-
 def test_rows_introduce_themselves() -> None:
     message = MessageFactory.create(content="hello", conversation__external_id="c1")
     (embedding,) = queue(message)

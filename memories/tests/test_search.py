@@ -13,8 +13,8 @@ from memories.ingest import NewMessage, store
 from memories.models import Message, Role
 from memories.providers.base import ProviderRejected, ProviderUnavailable, Vectors
 from memories.providers.mock import MockProvider
-from memories.search import Query, Result, search, understand
-from memories.tests.helpers import embed_all
+from memories.search import Query, Result
+from memories.tests.helpers import embed_all, searched
 from tenants.models import Tenant
 from tenants.tests.factories import EndUserFactory, TenantFactory
 
@@ -50,7 +50,7 @@ def told(tenant: Tenant, *contents: str, embedded: bool = True, **fields: Any) -
 
 def ask(tenant: Tenant, text: str, **fields: Any) -> Result:
     provider = fields.pop("provider", MockProvider())
-    return search(tenant, understand(Query(text, **fields), provider=provider), now=NOW)
+    return searched(tenant, Query(text, **fields), provider=provider, now=NOW)
 
 
 def contents(result: Result) -> list[str]:
@@ -163,15 +163,24 @@ def test_hybrid_puts_what_both_find_first(tenant, settings) -> None:
     told(tenant, "a cat sleeps", "catlike cattle scatter", "tax")
     ranked = [hit.ranked for hit in ask(tenant, "cat sleeps").hits]
     assert contents(ask(tenant, "cat sleeps")) == ["a cat sleeps", "catlike cattle scatter", "tax"]
-    assert [one.parts["lexical"] for one in ranked] == [1.0, 0.0, 0.0]
+    assert [bool(one.parts["lexical"]) for one in ranked] == [True, False, False]
     for one in ranked:
         assert one.score == pytest.approx(0.5 * one.parts["semantic"] + 0.5 * one.parts["lexical"])
 
 
-@pytest.mark.parametrize(("mode", "absent"), [("hybrid", None), ("semantic", "lexical"), ("lexical", "semantic")])
-def test_a_retrieval_that_takes_no_part_has_no_weight(tenant, mode: Any, absent: str | None) -> None:
-    weights = ask(tenant, "cat", mode=mode).weights
-    assert {name for name, weight in weights.items() if not weight} == ({absent} if absent else set())
+@pytest.mark.parametrize(
+    ("mode", "provider", "absent"),
+    [
+        ("hybrid", MockProvider(), set()),
+        ("hybrid", Silent(ProviderUnavailable("gone")), {"semantic", "answer"}),
+        ("semantic", MockProvider(), {"lexical", "context", "statement", "answer", "conversation"}),
+        ("lexical", MockProvider(), {"semantic", "context", "speaker", "statement", "answer", "conversation", "date"}),
+    ],
+    ids=["both", "both-degraded", "meaning", "words"],
+)
+def test_a_retrieval_that_takes_no_part_has_no_weight(tenant, mode: Any, provider: Any, absent: set[str]) -> None:
+    weights = ask(tenant, "cat", mode=mode, provider=provider).weights
+    assert {name for name, weight in weights.items() if not weight} == absent
 
 
 def test_importance_and_recency_tip_the_scales(tenant, settings) -> None:
@@ -232,7 +241,7 @@ def test_what_is_left_rules_where_the_settings_give_it_no_weight(tenant, setting
     told(tenant, "a cat", "a cat, a dog")
     result = ask(tenant, "cat dog", provider=Silent(ProviderUnavailable("HTTP 503")))
     assert contents(result) == ["a cat, a dog", "a cat"]
-    assert result.weights == {"semantic": 0.0, "lexical": 1.0, "importance": 0.0, "recency": 0.0}
+    assert (result.weights["semantic"], result.weights["lexical"]) == (0.0, 1.0)
 
 
 def test_after_an_outage_answers_are_whole_again(tenant) -> None:
@@ -299,8 +308,8 @@ def test_the_least_importance_is_of_the_moment(tenant, settings) -> None:
     told(tenant, "cat")
     settings.MEMORY_CACHE_SEARCH_TTL_SECONDS = 0
     query, later = Query("cat", importance_min=0.8), NOW + timedelta(days=7)
-    assert search(tenant, understand(query, provider=MockProvider()), now=NOW).hits
-    assert not search(tenant, understand(query, provider=MockProvider()), now=later).hits
+    assert searched(tenant, query, now=NOW).hits
+    assert not searched(tenant, query, now=later).hits
 
 
 def test_a_user_is_known_by_our_id_too(tenant) -> None:
@@ -366,12 +375,15 @@ def test_turns_of_the_same_moment_are_neighbours_in_their_order(tenant) -> None:
     assert around(ask(tenant, "cat", mode="lexical", neighbours=3)) == [(["a", "b"], "cat", ["d", "e"])]
 
 
-def test_hits_are_each_others_neighbours(tenant) -> None:
-    told(tenant, "cat", "dog", "cat cat")
-    found = {
-        content: (before, after) for before, content, after in around(ask(tenant, "cat", mode="lexical", neighbours=2))
-    }
-    assert found == {"cat": ([], ["dog", "cat cat"]), "cat cat": (["cat", "dog"], [])}
+def test_what_is_shown_beside_a_better_hit_is_no_hit_of_its_own(tenant) -> None:
+    told(tenant, "cat", "dog", "cat cat", "x", "y", "a cat far off")
+    found = around(ask(tenant, "cat", mode="lexical", neighbours=2))
+    assert found == [(["cat", "dog"], "cat cat", ["x", "y"]), (["x", "y"], "a cat far off", [])]
+
+
+def test_hits_apart_are_as_many_as_asked_for(tenant) -> None:
+    told(tenant, *["cat"] * 20, embedded=False)
+    assert len(ask(tenant, "cat", mode="lexical", top_k=4, neighbours=1).hits) == 4
 
 
 def test_archived_turns_are_no_neighbours(tenant) -> None:

@@ -7,15 +7,14 @@ import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from memories import editing, search_cache
 from memories.ingest import NewMessage, store
 from memories.models import Message
 from memories.providers.base import Vectors
 from memories.providers.mock import MockProvider
-from memories.search import Query, search, understand
-from memories.tests.helpers import embed_all, redis_client, without_redis
+from memories.search import Query
+from memories.tests.helpers import embed_all, redis_client, searched, without_redis
 from tenants.models import Tenant
 from tenants.tests.factories import TenantFactory
 
@@ -43,7 +42,7 @@ def told(transactional_db):
 
 
 def found(tenant: Tenant, query: Query = CAT) -> list[str]:
-    result = search(tenant, understand(query, provider=MockProvider()), now=timezone.now())
+    result = searched(tenant, query)
     return sorted(hit.message.content for hit in result.hits)
 
 
@@ -51,7 +50,7 @@ def ranks_anew(tenant: Tenant, query: Query = CAT) -> bool:
     """Whether a search reads vectors or words, or has its ranking from the cache."""
     with CaptureQueriesContext(connection) as context:
         found(tenant, query)
-    return any("search_vector" in one["sql"] for one in context.captured_queries)
+    return any("eligible" in one["sql"] for one in context.captured_queries)
 
 
 # --- Ranked results ---------------------------------------------------------------------------------------------------
@@ -193,7 +192,7 @@ def test_searches_go_on_without_redis(told) -> None:
 
 def test_a_query_is_embedded_once() -> None:
     provider = CountingProvider()
-    first, second = (search_cache.query_vector(provider, "which cat") for _ in range(2))
+    first, second = (search_cache.query_embedding(provider, "which cat").vector for _ in range(2))
     assert provider.queries == ["which cat"]
     assert second.dtype == np.float32
     assert (first == second).all()
@@ -201,7 +200,7 @@ def test_a_query_is_embedded_once() -> None:
 
 def test_each_model_embeds_for_itself() -> None:
     small, large = CountingProvider(dimensions=8), CountingProvider(dimensions=16)
-    shapes = [search_cache.query_vector(one, "which cat").shape for one in (small, large, small)]
+    shapes = [search_cache.query_embedding(one, "which cat").vector.shape for one in (small, large, small)]
     assert shapes == [(8,), (16,), (8,)]
 
 
@@ -214,5 +213,5 @@ def test_without_redis_each_query_is_embedded() -> None:
     provider = CountingProvider()
     with without_redis():
         for _ in range(2):
-            search_cache.query_vector(provider, "which cat")
+            search_cache.query_embedding(provider, "which cat")
     assert len(provider.queries) == 2

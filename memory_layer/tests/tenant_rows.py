@@ -21,6 +21,7 @@ from memories.models import (
     Job,
     Message,
     MessageEmbedding,
+    Posting,
     Profile,
     Reading,
     TokenSpend,
@@ -45,6 +46,13 @@ MODELS = [model for app in APPS for model in apps.get_app_config(app).get_models
 def _message(tenant: Tenant) -> Message:
     user = EndUserFactory.create(tenant=tenant)
     return MessageFactory.create(conversation__tenant=tenant, conversation__end_user=user, end_user=user)
+
+
+def _posting(tenant: Tenant) -> Posting:
+    """The only one of its message."""
+    message = _message(tenant)
+    message.postings.all().delete()
+    return Posting.objects.create(tenant=tenant, message=message, term="zebra", frequency=1, length=1)
 
 
 def _fact(tenant: Tenant) -> Fact:
@@ -75,6 +83,7 @@ MAKE: dict[type[models.Model], Callable[[Tenant], Any]] = {
     EmbeddingWindow: lambda tenant: EmbeddingWindow.objects.create(
         tenant=tenant, message=_message(tenant), model="m", position=0, vector=np.ones(3)
     ),
+    Posting: _posting,
     Fact: _fact,
     FactSource: lambda tenant: FactSource.objects.create(tenant=tenant, fact=_fact(tenant), message_id=new_id()),
     FactVector: lambda tenant: FactVector.objects.create(
@@ -110,6 +119,15 @@ def row_of(model: type[models.Model], tenant: Tenant) -> Any:
 def tenant_column(model: type[models.Model]) -> str:
     """Where a row says whose it is."""
     return "id" if model is Tenant else "tenant_id"
+
+
+def key_column(model: type[models.Model]) -> str:
+    """The column, or the first of those, that a row is known by."""
+    return str(model._meta.pk_fields[0].column)
+
+
+def key_of(row: models.Model) -> Any:
+    return getattr(row, type(row)._meta.pk_fields[0].attname)
 
 
 def foreign_keys(model: type[models.Model]) -> list[Any]:

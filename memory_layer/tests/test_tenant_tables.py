@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 from psycopg.sql import SQL, Identifier
 
-from memory_layer.tests.tenant_rows import APPS, MODELS, foreign_keys, row_of, tenant_column
+from memory_layer.tests.tenant_rows import APPS, MODELS, foreign_keys, key_column, key_of, row_of, tenant_column
 from tenants.isolation import tenant_scope
 from tenants.models import ApiKey, AuditEvent, Tenant
 from tenants.tests.factories import TenantFactory
@@ -171,10 +171,10 @@ def test_a_tenant_changes_no_row_of_another(model, tenant, other):
 
 @every_model
 def test_a_tenant_gives_no_row_of_its_own_away(model, tenant, other):
-    named = {"table": model._meta.db_table, "column": tenant_column(model), "key": model._meta.pk.column}
+    named = {"table": model._meta.db_table, "column": tenant_column(model), "key": key_column(model)}
     row = row_of(model, tenant)
     with ordinary(tenant), pytest.raises(DatabaseError, match=REFUSED):
-        execute("UPDATE {table} SET {column} = %s WHERE {key} = %s", other.pk, row.pk, **named)
+        execute("UPDATE {table} SET {column} = %s WHERE {key} = %s", other.pk, key_of(row), **named)
 
 
 @every_model
@@ -198,9 +198,9 @@ def test_outside_of_scopes_nothing_is_changed(model, tenant):
 def test_a_row_refers_to_no_row_of_another_tenant(model, name, login, tenant, other):
     field = model._meta.get_field(name)
     row, theirs = row_of(model, tenant), row_of(field.related_model, other)
-    named = {"table": model._meta.db_table, "field": field.column, "key": model._meta.pk.column}
+    named = {"table": model._meta.db_table, "field": field.column, "key": key_column(model)}
     with ordinary(tenant) if login == "ordinary" else transaction.atomic():
-        assert execute("UPDATE {table} SET {field} = %s WHERE {key} = %s", theirs.pk, row.pk, **named) == 1
+        assert execute("UPDATE {table} SET {field} = %s WHERE {key} = %s", theirs.pk, key_of(row), **named) == 1
         with pytest.raises(IntegrityError, match="_of_tenant"), transaction.atomic():
             execute("SET CONSTRAINTS ALL IMMEDIATE")
         transaction.set_rollback(True)
@@ -210,7 +210,7 @@ def test_a_row_refers_to_no_row_of_another_tenant(model, name, login, tenant, ot
 def test_a_row_refers_to_another_one_of_its_tenant(model, name, tenant):
     field = model._meta.get_field(name)
     row, own = row_of(model, tenant), row_of(field.related_model, tenant)
-    named = {"table": model._meta.db_table, "field": field.column, "key": model._meta.pk.column}
+    named = {"table": model._meta.db_table, "field": field.column, "key": key_column(model)}
     with ordinary(tenant):
-        assert execute("UPDATE {table} SET {field} = %s WHERE {key} = %s", own.pk, row.pk, **named) == 1
+        assert execute("UPDATE {table} SET {field} = %s WHERE {key} = %s", own.pk, key_of(row), **named) == 1
         execute("SET CONSTRAINTS ALL IMMEDIATE")

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 
 from memories import editing
 from memories.models import Conversation, EmbeddingWindow, Hold, Message, MessageEmbedding
-from memories.providers.mock import MockProvider
-from memories.search import Query, search, understand
+from memories.search import Query
 from memories.tests.factories import ConversationFactory, MessageFactory
-from memories.tests.helpers import embed_all, queue
+from memories.tests.helpers import embed_all, queue, searched
 from retention import cold, runs
 from retention.cold import Restored
 from retention.cold_files import CorruptColdFile
@@ -71,7 +70,7 @@ def restored(file: ColdFile) -> Restored:
 
 
 def found(tenant: Tenant, text: str) -> list[str]:
-    result = search(tenant, understand(Query(text), provider=MockProvider()), now=timezone.now())
+    result = searched(tenant, Query(text))
     return [hit.message.content for hit in result.hits]
 
 

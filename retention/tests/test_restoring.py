@@ -8,10 +8,9 @@ from django.utils import timezone
 
 from memories import editing
 from memories.models import Conversation, Message
-from memories.providers.mock import MockProvider
-from memories.search import Query, search, understand
+from memories.search import Query
 from memories.tests.factories import ConversationFactory
-from memories.tests.helpers import embed_all, queue
+from memories.tests.helpers import embed_all, queue, searched
 from retention import restoring, runs
 from retention.models import Run
 from retention.tests.factories import aged, rows
@@ -61,11 +60,11 @@ def test_what_a_run_archived_comes_back_as_it_was(tenant, old) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_it_is_found_again_at_once(tenant, talk) -> None:
     aged(50, conversation=talk, content="a cat sleeps")
-    query = understand(Query("cat"), provider=MockProvider())
+    query = Query("cat")
     run = archived_by_run(tenant)
-    assert not search(tenant, query, now=timezone.now()).hits
+    assert not searched(tenant, query).hits
     restored(tenant, run=run)
-    assert [hit.message.content for hit in search(tenant, query, now=timezone.now()).hits] == ["a cat sleeps"]
+    assert [hit.message.content for hit in searched(tenant, query).hits] == ["a cat sleeps"]
 
 
 def test_of_a_run_only_what_it_archived_itself_comes_back(tenant, talk, old) -> None:

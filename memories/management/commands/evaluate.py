@@ -15,7 +15,7 @@ from rich.console import Console
 
 from memories.evaluation import compare, picture, reading, report, run
 from memories.evaluation import results as summing
-from memories.evaluation.cache import CachingProvider, Store
+from memories.evaluation.cache import Store, caching
 from memories.evaluation.compare import NotARun
 from memories.evaluation.labelled import LabelledSet
 from memories.evaluation.results import PRODUCT, Results, Scores
@@ -136,7 +136,7 @@ def _compare(console: Console, before: Mapping[str, Scores], results: Results) -
 
 def _measured(labelled: LabelledSet, setting: Setting, *, console: Console, baselines: bool) -> Results:
     store = Store(settings.MEMORY_DATA_DIR / "evaluation" / "embeddings.sqlite3")
-    provider = CachingProvider(embedding_provider(), store=store)
+    provider = caching(embedding_provider(), store=store)
     try:
         with run.tenant_of_its_own() as tenant:
             _fill(tenant, labelled, provider=provider, console=console)

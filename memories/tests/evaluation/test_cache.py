@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from memories.evaluation.cache import CachingProvider, Store
+from memories.evaluation.cache import Store, caching
 from memories.providers.mock import MockProvider
 from memories.tests.helpers import WillfulProvider
 
@@ -22,7 +22,7 @@ def asked() -> list[str]:
 @pytest.fixture
 def provider(path, asked):
     store = Store(path)
-    yield CachingProvider(WillfulProvider(asked.extend), store=store)
+    yield caching(WillfulProvider(asked.extend), store=store)
     store.close()
 
 
@@ -44,9 +44,7 @@ def test_vectors_are_those_of_the_provider(provider) -> None:
 def test_the_next_run_finds_them(provider, path, asked) -> None:
     vectors = provider.embed_documents(["bees"])
     store = Store(path)
-    assert np.array_equal(
-        CachingProvider(WillfulProvider(asked.extend), store=store).embed_documents(["bees"]), vectors
-    )
+    assert np.array_equal(caching(WillfulProvider(asked.extend), store=store).embed_documents(["bees"]), vectors)
     store.close()
     assert asked == ["bees"]
 
@@ -60,7 +58,7 @@ def test_a_query_is_not_a_document(provider, asked) -> None:
 
 def test_each_model_has_its_own(path) -> None:
     store = Store(path)
-    short, long = (CachingProvider(MockProvider(dimensions=size), store=store) for size in (8, 16))
+    short, long = (caching(MockProvider(dimensions=size), store=store) for size in (8, 16))
     assert short.embed_query("bees").shape == (8,)
     assert long.embed_query("bees").shape == (16,)
     store.close()

@@ -92,7 +92,7 @@ def sent(browser, tenant, /, **given):
 
 
 def test_first_it_is_said_what_would_go(browser, tenant, maya, queued):
-    assert "This would go for good: 1 end users, 1 messages." in text(sent(browser, tenant))
+    assert "This would go for good: 1 end users, 1 messages, 4 postings." in text(sent(browser, tenant))
     assert not queued
 
 
@@ -122,4 +122,4 @@ def test_the_worker_leaves_a_receipt(tenant, maya):
     with plain_login():
         tasks.erase_subject(str(tenant.pk), "user", str(maya.pk))
         tasks.erase_subject(str(tenant.pk), "user", str(maya.pk))
-    assert Receipt.objects.get().counts == {"end_users": 1, "messages": 1}
+    assert Receipt.objects.get().counts == {"end_users": 1, "messages": 1, "postings": 4}

@@ -7,15 +7,13 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
-from django.utils import timezone
 from psycopg.sql import SQL, Identifier
 
 from memories import ingest
 from memories.ingest import NewMessage
 from memories.models import Conversation, Hold, Message
-from memories.providers.mock import MockProvider
-from memories.search import Query, search, understand
-from memories.tests.helpers import embed_all
+from memories.search import Query
+from memories.tests.helpers import embed_all, searched
 from retention import cold
 from retention.erasure.subjects import KEPT, Subject, rows_of
 from retention.models import ColdFile, PlannedItem, Policy, Rule, Run
@@ -70,7 +68,7 @@ def world(slug: str = "acme") -> World:
     Policy.objects.create(tenant=tenant)
     Rule.objects.create(tenant=tenant, name="r", rule_type="age", action="archive")
     _freeze(made)
-    search(tenant, understand(Query("teapot"), provider=MockProvider()), now=timezone.now())
+    searched(tenant, Query("teapot"))
     return made
 
 

@@ -10,7 +10,7 @@ from django.core.files.storage import storages
 
 from memories import editing, search_cache
 from memories.editing import Held
-from memories.models import Conversation, EmbeddingWindow, Hold, Message
+from memories.models import Conversation, EmbeddingWindow, Hold, Message, Posting
 from memories.tests.helpers import redis_client
 from retention import cold, cold_files
 from retention.erasure import erase as flow
@@ -64,7 +64,8 @@ def test_an_end_users_messages_go_from_the_conversations_of_others(acme):
 
 
 def test_the_counts_say_what_went_by_kind(acme):
-    windows = EmbeddingWindow.objects.filter(message__in=rows_of(acme.maya_subject)[Message]).count()
+    hers = rows_of(acme.maya_subject)[Message]
+    windows, postings = (model.objects.filter(message__in=hers).count() for model in (EmbeddingWindow, Posting))
     assert erased(acme.maya_subject).counts == {
         "api_keys": 1,
         "cache_entries": 1,
@@ -78,6 +79,7 @@ def test_the_counts_say_what_went_by_kind(acme):
         "message_embeddings": 3,
         "messages": 3,
         "planned_items": 1,
+        "postings": postings,
         "run_samples": 1,
     }
 

@@ -1,0 +1,126 @@
+"""From what is known of messages to one score for each. Pure: data in, data out.
+
+The parts of a score, each 0 to 1, and why they are there (gains and costs: docs/search.md):
+
+* `semantic`: by late interaction where the provider shows token vectors, else the cosine of the whole texts;
+* `lexical`: how much of the query's words, weighted by rarity, the message holds (BM25 as a share);
+* `context`: the same of the message together with the turns before and after it;
+* `speaker`: it was said by the participant whom the query names;
+* `statement`: it is no question, which seldom answers one;
+* `answer`: it follows a question, that near to the query;
+* `conversation`: how well its sitting's best turns do (a conversation's turns of one day);
+* `date`: how near it is to a time that the query names;
+* `importance` and `recency`, as of now: they order near-equals.
+"""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from memories.ranking.bm25 import covered
+
+# What a point of late interaction and a point of cosine tell, so that one set of weights serves providers with token
+# vectors and without: fitted apart, the other weights came out three times as large relative to the former.
+OF_CLOSENESS, OF_COSINE = 2.0, 2 / 3
+LEADERS = 3  # turns that speak for their sitting
+ONLY_IF_NAMED = ("speaker", "date")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What is known of one message for one query. `frequencies`: of each of the query's words in it, or in the window
+    of it and its two neighbours; `length`s are counted in terms. Ranks count from 1; None: that retrieval did not find
+    it. `similarity` is a cosine, `closeness` that of late interaction; None where there are no vectors.
+    """
+
+    message_id: UUID
+    conversation_id: UUID
+    created_at: dt.datetime
+    importance: float
+    recency: float
+    similarity: float | None = None
+    closeness: float | None = None
+    semantic_rank: int | None = None
+    lexical_rank: int | None = None
+    frequencies: Sequence[int] = ()
+    length: int = 0
+    window_frequencies: Sequence[int] = ()
+    window_length: int = 0
+    is_question: bool = False
+    answers: float = 0.0  # the meaning, as `meaning` has it, of the question before it
+    said_by_named: bool = False
+    date: float = 0.0
+
+    @property
+    def sitting(self) -> tuple[UUID, dt.date]:
+        return self.conversation_id, self.created_at.date()
+
+
+@dataclass(frozen=True)
+class Ranked:
+    candidate: Candidate
+    score: float
+    parts: Mapping[str, float]
+
+
+def meaning(similarity: float | None, closeness: float | None) -> float:
+    """How near a text is to a query in meaning, 0 to 1."""
+    near = OF_COSINE * (similarity or 0.0) if closeness is None else OF_CLOSENESS * closeness
+    return min(max(near, 0.0), 1.0)
+
+
+def rank(
+    candidates: Iterable[Candidate],
+    *,
+    weights: Mapping[str, float],
+    rarities: Sequence[float] = (),
+    named: Collection[str] = ONLY_IF_NAMED,
+) -> list[Ranked]:
+    """Order by score, best first; equal scores by id, so that the order never depends on luck.
+
+    The score is the weighted mean of the parts. `rarities` weigh the query's words; a part of ONLY_IF_NAMED takes no
+    part in the mean unless it is in `named`.
+    """
+    pool = list(candidates)
+    own = [_own_parts(one, rarities) for one in pool]
+    sittings = _sittings(pool, own, weights=weights)
+    applying = {name: weight for name, weight in weights.items() if name not in ONLY_IF_NAMED or name in named}
+    total = sum(applying.values()) or 1.0
+    ranked = [
+        _scored(one, parts | {"conversation": sittings[one.sitting]}, applying, total=total)
+        for one, parts in zip(pool, own, strict=True)
+    ]
+    return sorted(ranked, key=lambda one: (-one.score, one.candidate.message_id))
+
+
+def _own_parts(one: Candidate, rarities: Sequence[float]) -> dict[str, float]:
+    return {
+        "semantic": meaning(one.similarity, one.closeness),
+        "lexical": covered(one.frequencies, rarities, length=one.length),
+        "context": covered(one.window_frequencies, rarities, length=one.window_length, turns=3),
+        "speaker": float(one.said_by_named),
+        "statement": float(not one.is_question),
+        "answer": one.answers,
+        "date": one.date,
+        "importance": one.importance,
+        "recency": one.recency,
+    }
+
+
+def _sittings(
+    pool: Sequence[Candidate], own: Sequence[Mapping[str, float]], *, weights: Mapping[str, float]
+) -> dict[tuple[UUID, dt.date], float]:
+    """What each sitting's LEADERS best turns reach by meaning and words, on the mean; one that is missing counts 0."""
+    relevance = ("semantic", "lexical")
+    heard = [name for name in relevance if weights.get(name)] or relevance
+    values = defaultdict(list)
+    for one, parts in zip(pool, own, strict=True):
+        values[one.sitting].append(sum(parts[name] for name in heard) / len(heard))
+    return {sitting: sum(sorted(found)[-LEADERS:]) / LEADERS for sitting, found in values.items()}
+
+
+def _scored(one: Candidate, parts: dict[str, float], weights: Mapping[str, float], *, total: float) -> Ranked:
+    applying = {name: parts[name] for name in weights}
+    return Ranked(one, sum(weight * applying[name] for name, weight in weights.items()) / total, applying)

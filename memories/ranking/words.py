@@ -1,0 +1,170 @@
+"""The words of a text, as search knows them. Pure: text in, terms out.
+
+A term is the stem of a word without its accents ("paint"), a whole identifier (`=err_conn-42`), or one or two
+characters of a script without spaces. The words that only hold a sentence together are left out.
+"""
+
+import hashlib
+import re
+import threading
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import Stemmer
+
+from memories.ranking.function_words import FUNCTION_WORDS
+
+DEFAULT_LANGUAGE = "english"
+EXACT = "="
+SPEAKER = "@"
+SPEAKER_KEYS = ("speaker", "name", "author", "sender")  # of metadata
+NAME_AND_COLON = re.compile(r"\s*([^\W\d_][\w.'’-]{0,40}(?: [^\W\d_][\w.'’-]{0,40})?):\s")
+TERM_MAX = 64  # characters; what is longer is known by its digest
+
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\U00020000-\U0003134f"
+)
+LANGUAGE_OF_SCRIPT = {
+    "arabic": "\u0600-\u06ff",
+    "armenian": "\u0530-\u058f",
+    "greek": "\u0370-\u03ff",
+    "hindi": "\u0900-\u097f",
+    "russian": "\u0400-\u04ff",
+    "tamil": "\u0b80-\u0bff",
+    "yiddish": "\u0590-\u05ff",
+}
+UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
+WORD = re.compile(rf"[^\W_{UNSPACED}]+")
+ENGLISH_ENDING = re.compile(r"(?<=\w)['’](?:s|t|d|m|ll|re|ve)\b")
+ROMANCE_ELISION = re.compile(r"\b(?:l|d|j|n|c|s|t|m|qu)['’](?=\w)")
+ACCENTS = re.compile(r"[\u0300-\u036f]+")
+AROUND_A_TOKEN = "\"'`“”‘’«»„()[]{}<>.,;:!?…*"  # noqa: S105 - punctuation
+IDENTIFIER = re.compile(r"[^\W\d_].*\d|\d.*[^\W\d_]|\w[^\w\s'’]+\w|\w_\w|\w(?:\+\+|#)$|^[@#$/\\]\w|\d{5}")
+
+_local = threading.local()  # a stemmer may serve one thread at a time
+
+
+def terms(text: str, *, language: str = "") -> list[str]:
+    """The terms of a stored text, repetitions included; `language` is a Snowball algorithm, "" for a guess."""
+    folded = _folded(text)
+    spoken = language or language_of(folded) or DEFAULT_LANGUAGE
+    function_words = FUNCTION_WORDS.get(spoken, frozenset())
+    stems = [_fitting(_unaccented(_stem(word, spoken))) for word in _words(folded) if word not in function_words]
+    return [*stems, *_unspaced(folded), *_identifiers(folded)]
+
+
+def alternatives(text: str, *, language: str = "") -> list[frozenset[str]]:
+    """For each word of a query the terms that it may stand as: in its language if that is known, else in any."""
+    folded = _folded(text)
+    known = language or language_of(folded)
+    languages = {known, DEFAULT_LANGUAGE} if known else set(FUNCTION_WORDS)
+    function_words = FUNCTION_WORDS.get(known or DEFAULT_LANGUAGE, frozenset())
+    words = [_alternatives(word, languages) for word in _words(folded) if word not in function_words]
+    whole = [frozenset({term}) for term in (*_unspaced(folded, is_query=True), *_identifiers(folded))]
+    return list(dict.fromkeys([*words, *whole]))
+
+
+def speaker_term(name: str) -> str | None:
+    """The term that a message holds for who said it: the first word of the name; None if there is no word in it."""
+    first = next(_words(_folded(name)), None)
+    return SPEAKER + _fitting(_unaccented(first)) if first else None
+
+
+def speaker_of(content: str, metadata: Mapping[str, Any]) -> str | None:
+    """The speaker's term: metadata names one, or the text begins with a name and a colon, as in group chats."""
+    named = next((name for key in SPEAKER_KEYS if isinstance(name := metadata.get(key), str)), None)
+    prefix = NAME_AND_COLON.match(content)
+    return speaker_term(named or (prefix[1] if prefix else ""))
+
+
+def names(text: str) -> dict[str, str]:
+    """What may be a participant's name in a query: speaker term → the word as it stands there.
+
+    These are the capitalised words; all, if nothing is capitalised. Words that no name can be are left out.
+    """
+    found = [match[0] for match in WORD.finditer(unicodedata.normalize("NFKC", text))]
+    content = [word for word in found if word.casefold() not in FUNCTION_WORDS[DEFAULT_LANGUAGE]]
+    capitalised = [word for word in content if word[0].isupper()]
+    return {term: word for word in capitalised or content if (term := speaker_term(word))}
+
+
+def without_names(text: str, spoken: Iterable[str]) -> str:
+    """A query without these words and their possessive endings; unchanged if nothing else is in it."""
+    either = "|".join(re.escape(name) for name in spoken)
+    rest = re.sub(rf"\b(?:{either})\b(?:['’]s\b)?", " ", text) if either else text
+    return " ".join(rest.split()) if WORD.search(rest) else text
+
+
+def language_of(folded: str) -> str:
+    """The language most of whose function words stand in a text, or that of its script; "" if there is no telling.
+
+    One word makes a text English, for any other two must speak: "sea" alone is no Spanish.
+    """
+    words = set(_words(folded))
+    counts = {language: len(words & known) for language, known in FUNCTION_WORDS.items()}
+    best = max(counts, key=lambda language: counts[language])
+    if counts[best] > 1:
+        return best
+    return DEFAULT_LANGUAGE if counts[DEFAULT_LANGUAGE] else _language_of_script(folded)
+
+
+def _language_of_script(folded: str) -> str:
+    found = (language for language, script in LANGUAGE_OF_SCRIPT.items() if re.search(f"[{script}]", folded))
+    return next(found, "")
+
+
+def _folded(text: str) -> str:
+    """One form for what looks alike: wide letters, ligatures, upper case."""
+    return unicodedata.normalize("NFKC", text).casefold()
+
+
+def _words(folded: str) -> Iterator[str]:
+    plain = ROMANCE_ELISION.sub("", ENGLISH_ENDING.sub("", folded))
+    return (match[0] for match in WORD.finditer(plain))
+
+
+def _alternatives(word: str, languages: Iterable[str]) -> frozenset[str]:
+    plain = _unaccented(word)
+    stems = {_stem(form, language) for form in (word, plain) for language in languages}
+    return frozenset({_fitting(plain), *(_fitting(_unaccented(stem)) for stem in stems)})
+
+
+def _unspaced(folded: str, *, is_query: bool = False) -> list[str]:
+    """Pairs of characters where words have no spaces between them, and single ones for queries that hold no more."""
+    found = []
+    for run in UNSPACED_RUN.findall(folded):
+        found += [run[at : at + 2] for at in range(len(run) - 1)]
+        found += [] if is_query and len(run) > 1 else list(run)
+    return found
+
+
+def _identifiers(folded: str) -> list[str]:
+    """Addresses, codes, file names, versions: whole, beside the words they are made of."""
+    tokens = (token.strip(AROUND_A_TOKEN) for token in folded.split())
+    return [_fitting(EXACT + token) for token in tokens if IDENTIFIER.search(token)]
+
+
+def _fitting(term: str) -> str:
+    return term if len(term) <= TERM_MAX else term[:1] + hashlib.sha256(term.encode()).hexdigest()
+
+
+def _unaccented(word: str) -> str:
+    return word if word.isascii() else unicodedata.normalize("NFC", ACCENTS.sub("", unicodedata.normalize("NFD", word)))
+
+
+def _stem(word: str, language: str) -> str:
+    stem: str = _stemmers()[language].stemWord(word)
+    return stem
+
+
+def _stemmers() -> "dict[str, Stemmer.Stemmer]":
+    if not hasattr(_local, "stemmers"):
+        _local.stemmers = _AllStemmers()
+    return _local.stemmers  # type: ignore[no-any-return]
+
+
+class _AllStemmers(dict[str, "Stemmer.Stemmer"]):
+    def __missing__(self, language: str) -> "Stemmer.Stemmer":
+        self[language] = stemmer = Stemmer.Stemmer(language)
+        return stemmer

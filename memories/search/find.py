@@ -1,0 +1,87 @@
+"""The flow of a search, from the words of a query to hits."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+
+from memories import search_cache
+from memories.providers.base import EmbeddingProvider
+from memories.ranking import Ranked, rank
+from memories.search.hits import Hit, hits
+from memories.search.query import Mode, Query, Understood, filtered, participants, understand
+from memories.search.retrieval import retrieve
+from memories.search.turns import candidates
+from tenants.models import Tenant
+
+Scope = Callable[[], AbstractContextManager[None]]
+BY_MEANING = ("semantic", "answer")
+# One retrieval alone ranks by what that one says; what a turn stands among is a matter of both.
+ALONE = {"semantic": ("semantic", "speaker", "date"), "lexical": ("lexical",)}
+ALWAYS = ("importance", "recency")
+
+
+@dataclass(frozen=True)
+class Result:
+    """`degraded`: the query could not be embedded, so the answer is by words alone."""
+
+    hits: Sequence[Hit]
+    degraded: bool
+    weights: Mapping[str, float]
+
+
+def search(
+    tenant: Tenant,
+    query: Query,
+    *,
+    scope: Scope,
+    provider: EmbeddingProvider,
+    now: datetime,
+    weights: Mapping[str, float] | None = None,
+) -> Result:
+    """The `top_k` best messages of `tenant`, best first.
+
+    `scope` makes the transaction that sees the tenant's rows, or those of one end user of it: one before the query is
+    embedded and one after, so that none is open meanwhile. `weights`, any of those of the setting, go over the
+    tenant's own, for trying them out.
+    """
+    with scope():
+        named = participants(tenant, query, now=now)
+    meant = understand(tenant, query, named=named, provider=provider, now=now)
+    applying = _weights(tenant, weights or {}, query.mode, degraded=meant.degraded)
+    with scope():
+        ranked = _ranked(tenant, meant, applying, now=now)
+        return Result(hits(tenant, query, ranked), meant.degraded, applying)
+
+
+def _ranked(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Sequence[Ranked]:
+    query = meant.query
+    key = search_cache.results_key(tenant.pk, query, meant.degraded, weights, meant.model)
+    ranked = search_cache.results(key)
+    if ranked is None:
+        ranked = _rank_anew(tenant, meant, weights, now=now)
+        ranked = ranked if query.neighbours else ranked[: query.top_k]  # a hit may be shown beside a better one
+        search_cache.keep_results(key, ranked)
+    return ranked
+
+
+def _rank_anew(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> list[Ranked]:
+    messages = filtered(tenant, meant.query, now=now)
+    found = retrieve(tenant, messages, meant)
+    named = [part for part, given in (("speaker", meant.participants), ("date", meant.times)) if given]
+    known = candidates(tenant, messages, meant, found, now=now)
+    return rank(known, weights=weights, rarities=found.rarities(), named=named)
+
+
+def _weights(tenant: Tenant, tried: Mapping[str, float], mode: Mode, *, degraded: bool) -> dict[str, float]:
+    """Those that apply; a retrieval that takes no part has none, the only one that does has never none."""
+    weights: dict[str, float] = {**settings.MEMORY_RANKING_WEIGHTS, **(tenant.ranking_weights or {}), **tried}
+    if mode == "hybrid" and not degraded:
+        return weights
+    if mode == "hybrid":
+        return weights | dict.fromkeys(BY_MEANING, 0.0) | {"lexical": weights["lexical"] or 1.0}
+    alone = "lexical" if degraded else mode
+    silent = weights.keys() - {*ALONE[alone], *ALWAYS}
+    return weights | dict.fromkeys(silent, 0.0) | {alone: weights[alone] or 1.0}
