@@ -1,5 +1,7 @@
 """Were a queryset to forget its tenant, PostgreSQL would still keep the tenants apart."""
 
+from typing import Any
+
 import pytest
 from rest_framework.test import APIClient
 
@@ -11,7 +13,7 @@ from tenants.models import EndUserQuerySet
 from tenants.tests.plain_login import PlainClient
 
 pytestmark = pytest.mark.django_db
-READS = {
+READS: dict[str, Any] = {
     "list": ("get", "/v1/messages", {}),
     "list of an end user": ("get", "/v1/messages", {"user_id": "zephyr-user"}),
     "retrieve": ("get", "/v1/messages/{message}", {}),
@@ -19,7 +21,7 @@ READS = {
     "conversation": ("get", "/v1/conversations/zephyr-talk", {}),
     "stats": ("get", "/v1/conversations/zephyr-talk/stats", {}),
 }
-SEARCHES = {  # each statement of which names the tenant by itself
+SEARCHES: dict[str, Any] = {  # each statement of which names the tenant by itself
     f"{mode} search": ("get", "/v1/memory/search", {"query": "vault combination", "mode": mode, "top_k": 100})
     for mode in ("semantic", "lexical", "hybrid")
 }
