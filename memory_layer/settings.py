@@ -88,6 +88,7 @@ MEMORY_RANKING_WEIGHTS: dict[str, float] = env.weights(
         "semantic": 1.0,
         "lexical": 0.2,
         "context": 0.65,
+        "exact": 1.0,
         "speaker": 0.15,
         "statement": 0.15,
         "answer": 0.65,

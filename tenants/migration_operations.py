@@ -9,9 +9,10 @@ from django.db.migrations.state import ProjectState
 
 ROLES = ("memory_tenant", "memory_maintenance")
 OF_TENANT = "{column} = nullif(current_setting('memory.tenant_id', true), '')::uuid"
+# A CASE and no OR: of "IS NULL" the planner expects one row in two hundred, of a CASE half, which is nearer to all.
 OF_END_USER = (
-    "nullif(current_setting('memory.end_user_id', true), '') IS NULL"
-    " OR {column} = nullif(current_setting('memory.end_user_id', true), '')::uuid"
+    "CASE WHEN nullif(current_setting('memory.end_user_id', true), '') IS NULL THEN true"
+    " ELSE {column} = nullif(current_setting('memory.end_user_id', true), '')::uuid END"
 )
 
 CREATE_ROLE = """

@@ -5,6 +5,7 @@ The parts of a score, each 0 to 1, and why they are there (gains and costs: docs
 * `semantic`: by late interaction where the provider shows token vectors, else the cosine of the whole texts;
 * `lexical`: how much of the query's words, weighted by rarity, the message holds (BM25 as a share);
 * `context`: the same of the message together with the turns before and after it;
+* `exact`: it holds the identifiers of the query (codes, addresses, versions) as they are written there;
 * `speaker`: it was said by the participant whom the query names;
 * `statement`: it is no question, which seldom answers one;
 * `answer`: it follows a question, that near to the query;
@@ -25,7 +26,7 @@ from memories.ranking.bm25 import covered
 # vectors and without: fitted apart, the other weights came out three times as large relative to the former.
 OF_CLOSENESS, OF_COSINE = 2.0, 2 / 3
 LEADERS = 3  # turns that speak for their sitting
-ONLY_IF_NAMED = ("speaker", "date")
+ONLY_IF_NAMED = ("exact", "speaker", "date")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Candidate:
     window_length: int = 0
     is_question: bool = False
     answers: float = 0.0  # the meaning, as `meaning` has it, of the question before it
+    exact: float = 0.0
     said_by_named: bool = False
     date: float = 0.0
 
@@ -60,9 +62,21 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Ranked:
+    """`leaders`: what the best turns of its sitting reach, of which `conversation` is the mean."""
+
     candidate: Candidate
     score: float
     parts: Mapping[str, float]
+    leaders: Sequence[float] = ()
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Best first; and how many of the `total` messages searched hold each word of the query, which makes its rarity."""
+
+    ranked: Sequence[Ranked]
+    messages_with: Sequence[int]
+    total: int
 
 
 def meaning(similarity: float | None, closeness: float | None) -> float:
@@ -89,7 +103,7 @@ def rank(
     applying = {name: weight for name, weight in weights.items() if name not in ONLY_IF_NAMED or name in named}
     total = sum(applying.values()) or 1.0
     ranked = [
-        _scored(one, parts | {"conversation": sittings[one.sitting]}, applying, total=total)
+        _scored(one, parts, applying, leaders=sittings[one.sitting], total=total)
         for one, parts in zip(pool, own, strict=True)
     ]
     return sorted(ranked, key=lambda one: (-one.score, one.candidate.message_id))
@@ -100,6 +114,7 @@ def _own_parts(one: Candidate, rarities: Sequence[float]) -> dict[str, float]:
         "semantic": meaning(one.similarity, one.closeness),
         "lexical": covered(one.frequencies, rarities, length=one.length),
         "context": covered(one.window_frequencies, rarities, length=one.window_length, turns=3),
+        "exact": one.exact,
         "speaker": float(one.said_by_named),
         "statement": float(not one.is_question),
         "answer": one.answers,
@@ -111,16 +126,19 @@ def _own_parts(one: Candidate, rarities: Sequence[float]) -> dict[str, float]:
 
 def _sittings(
     pool: Sequence[Candidate], own: Sequence[Mapping[str, float]], *, weights: Mapping[str, float]
-) -> dict[tuple[UUID, dt.date], float]:
-    """What each sitting's LEADERS best turns reach by meaning and words, on the mean; one that is missing counts 0."""
+) -> dict[tuple[UUID, dt.date], list[float]]:
+    """What each sitting's LEADERS best turns reach by meaning and words, best first."""
     relevance = ("semantic", "lexical")
     heard = [name for name in relevance if weights.get(name)] or relevance
     values = defaultdict(list)
     for one, parts in zip(pool, own, strict=True):
         values[one.sitting].append(sum(parts[name] for name in heard) / len(heard))
-    return {sitting: sum(sorted(found)[-LEADERS:]) / LEADERS for sitting, found in values.items()}
+    return {sitting: sorted(found, reverse=True)[:LEADERS] for sitting, found in values.items()}
 
 
-def _scored(one: Candidate, parts: dict[str, float], weights: Mapping[str, float], *, total: float) -> Ranked:
-    applying = {name: parts[name] for name in weights}
-    return Ranked(one, sum(weight * applying[name] for name, weight in weights.items()) / total, applying)
+def _scored(
+    one: Candidate, own: Mapping[str, float], weights: Mapping[str, float], *, leaders: Sequence[float], total: float
+) -> Ranked:
+    known = {**own, "conversation": sum(leaders) / LEADERS}  # a leader that is missing counts 0
+    parts = {name: known[name] for name in weights}
+    return Ranked(one, sum(weight * parts[name] for name, weight in weights.items()) / total, parts, leaders)

@@ -9,6 +9,7 @@ import re
 import threading
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import Stemmer
@@ -17,7 +18,7 @@ from memories.ranking.function_words import FUNCTION_WORDS
 
 DEFAULT_LANGUAGE = "english"
 EXACT = "="
-SPEAKER = "@"
+SPEAKER, LABEL = "@", ":"  # who said it, by its metadata; what the text begins with, which may be no name: "Error: …"
 SPEAKER_KEYS = ("speaker", "name", "author", "sender")  # of metadata
 NAME_AND_COLON = re.compile(r"\s*([^\W\d_][\w.'’-]{0,40}(?: [^\W\d_][\w.'’-]{0,40})?):\s")
 TERM_MAX = 64  # characters; what is longer is known by its digest
@@ -39,8 +40,12 @@ WORD = re.compile(rf"[^\W_{UNSPACED}]+")
 ENGLISH_ENDING = re.compile(r"(?<=\w)['’](?:s|t|d|m|ll|re|ve)\b")
 ROMANCE_ELISION = re.compile(r"\b(?:l|d|j|n|c|s|t|m|qu)['’](?=\w)")
 ACCENTS = re.compile(r"[\u0300-\u036f]+")
-AROUND_A_TOKEN = "\"'`“”‘’«»„()[]{}<>.,;:!?…*"  # noqa: S105 - punctuation
-IDENTIFIER = re.compile(r"[^\W\d_].*\d|\d.*[^\W\d_]|\w[^\w\s'’]+\w|\w_\w|\w(?:\+\+|#)$|^[@#$/\\]\w|\d{5}")
+AROUND_A_TOKEN = "\"'`“”‘’«»„()[]{}<>.,;:!?…*¿¡。、！？「」"  # noqa: S105 - punctuation
+BEFORE_A_TOKEN = AROUND_A_TOKEN.replace(".", "")  # ".NET", ".env"
+IDENTIFIER = re.compile(r"[^\W\d_].*\d|\d.*[^\W\d_]|\w[^\w\s'’]+\w|\w_\w|\w(?:\+\+|#)$|^[@#$/\\.]\w|\d{5}")
+# Telephone and account numbers, however they are spaced.
+GROUPS = re.compile(r"(?<!\w)(?:[a-z]{2}\d\d(?: [a-z\d]{4})+(?: [a-z\d]{1,3})?|\+?\(?\d+(?:[ ()/.-]{1,2}\d+)+)(?!\w)")
+GROUPS_MIN = 7  # characters
 
 _local = threading.local()  # a stemmer may serve one thread at a time
 
@@ -50,7 +55,7 @@ def terms(text: str, *, language: str = "") -> list[str]:
     folded = _folded(text)
     spoken = language or language_of(folded) or DEFAULT_LANGUAGE
     function_words = FUNCTION_WORDS.get(spoken, frozenset())
-    stems = [_fitting(_unaccented(_stem(word, spoken))) for word in _words(folded) if word not in function_words]
+    stems = [_stem_term(word, spoken) for word in _words(folded) if word not in function_words]
     return [*stems, *_unspaced(folded), *_identifiers(folded)]
 
 
@@ -65,33 +70,39 @@ def alternatives(text: str, *, language: str = "") -> list[frozenset[str]]:
     return list(dict.fromkeys([*words, *whole]))
 
 
-def speaker_term(name: str) -> str | None:
-    """The term that a message holds for who said it: the first word of the name; None if there is no word in it."""
-    first = next(_words(_folded(name)), None)
-    return SPEAKER + _fitting(_unaccented(first)) if first else None
-
-
 def speaker_of(content: str, metadata: Mapping[str, Any]) -> str | None:
     """The speaker's term: metadata names one, or the text begins with a name and a colon, as in group chats."""
     named = next((name for key in SPEAKER_KEYS if isinstance(name := metadata.get(key), str)), None)
+    if term := _name_term(SPEAKER, named or ""):
+        return term
     prefix = NAME_AND_COLON.match(content)
-    return speaker_term(named or (prefix[1] if prefix else ""))
+    return _name_term(LABEL, prefix[1]) if prefix else None
+
+
+def _name_term(marker: str, name: str) -> str | None:
+    """The first word of a name stands for it; None if there is no word in it."""
+    first = next(_words(_folded(name)), None)
+    return marker + _fitting(_unaccented(first)) if first else None
 
 
 def names(text: str) -> dict[str, str]:
-    """What may be a participant's name in a query: speaker term → the word as it stands there.
+    """What may be a participant's name in a query: the terms of such a speaker → the word as it stands there.
 
     These are the capitalised words; all, if nothing is capitalised. Words that no name can be are left out.
     """
     found = [match[0] for match in WORD.finditer(unicodedata.normalize("NFKC", text))]
     content = [word for word in found if word.casefold() not in FUNCTION_WORDS[DEFAULT_LANGUAGE]]
     capitalised = [word for word in content if word[0].isupper()]
-    return {term: word for word in capitalised or content if (term := speaker_term(word))}
+    marked = ((_name_term(marker, word), word) for word in capitalised or content for marker in (SPEAKER, LABEL))
+    return {term: word for term, word in marked if term}
 
 
-def without_names(text: str, spoken: Iterable[str]) -> str:
-    """A query without these words and their possessive endings; unchanged if nothing else is in it."""
-    either = "|".join(re.escape(name) for name in spoken)
+def without_speakers(text: str, named: Mapping[str, str]) -> str:
+    """A query without the speakers that `names` found in it and possessive endings; unchanged if nothing else is in it.
+
+    What is only a label stays: it stands in the text that it labels.
+    """
+    either = "|".join(re.escape(word) for term, word in named.items() if term.startswith(SPEAKER))
     rest = re.sub(rf"\b(?:{either})\b(?:['’]s\b)?", " ", text) if either else text
     return " ".join(rest.split()) if WORD.search(rest) else text
 
@@ -140,9 +151,17 @@ def _unspaced(folded: str, *, is_query: bool = False) -> list[str]:
 
 
 def _identifiers(folded: str) -> list[str]:
-    """Addresses, codes, file names, versions: whole, beside the words they are made of."""
-    tokens = (token.strip(AROUND_A_TOKEN) for token in folded.split())
-    return [_fitting(EXACT + token) for token in tokens if IDENTIFIER.search(token)]
+    """Addresses, codes, file names, versions, numbers: whole, beside the words they are made of."""
+    tokens = [_bare(token) for token in folded.split() if not token.isalpha()]
+    whole = [token for token in tokens if IDENTIFIER.search(token)]
+    joined = ["".join(filter(str.isalnum, match[0])) for match in GROUPS.finditer(folded)] if tokens else []
+    return [_fitting(EXACT + one) for one in (*whole, *(number for number in joined if len(number) >= GROUPS_MIN))]
+
+
+def _bare(token: str) -> str:
+    """Without the punctuation of the sentence around it."""
+    bare = token.rstrip(AROUND_A_TOKEN).lstrip(BEFORE_A_TOKEN)
+    return bare.lstrip(AROUND_A_TOKEN) if bare.startswith("..") else bare
 
 
 def _fitting(term: str) -> str:
@@ -151,6 +170,11 @@ def _fitting(term: str) -> str:
 
 def _unaccented(word: str) -> str:
     return word if word.isascii() else unicodedata.normalize("NFC", ACCENTS.sub("", unicodedata.normalize("NFD", word)))
+
+
+@lru_cache(maxsize=50_000)
+def _stem_term(word: str, language: str) -> str:
+    return _fitting(_unaccented(_stem(word, language)))
 
 
 def _stem(word: str, language: str) -> str:

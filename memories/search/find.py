@@ -9,7 +9,7 @@ from django.conf import settings
 
 from memories import search_cache
 from memories.providers.base import EmbeddingProvider
-from memories.ranking import Ranked, rank
+from memories.ranking import Ranking, rank
 from memories.search.hits import Hit, hits
 from memories.search.query import Mode, Query, Understood, filtered, participants, understand
 from memories.search.retrieval import retrieve
@@ -19,7 +19,7 @@ from tenants.models import Tenant
 Scope = Callable[[], AbstractContextManager[None]]
 BY_MEANING = ("semantic", "answer")
 # One retrieval alone ranks by what that one says; what a turn stands among is a matter of both.
-ALONE = {"semantic": ("semantic", "speaker", "date"), "lexical": ("lexical",)}
+ALONE = {"semantic": ("semantic", "speaker", "date"), "lexical": ("lexical", "exact")}
 ALWAYS = ("importance", "recency")
 
 
@@ -30,6 +30,8 @@ class Result:
     hits: Sequence[Hit]
     degraded: bool
     weights: Mapping[str, float]
+    meant: Understood
+    ranking: Ranking
 
 
 def search(
@@ -52,27 +54,27 @@ def search(
     meant = understand(tenant, query, named=named, provider=provider, now=now)
     applying = _weights(tenant, weights or {}, query.mode, degraded=meant.degraded)
     with scope():
-        ranked = _ranked(tenant, meant, applying, now=now)
-        return Result(hits(tenant, query, ranked), meant.degraded, applying)
+        ranking = _ranking(tenant, meant, applying, now=now)
+        return Result(hits(tenant, query, ranking.ranked), meant.degraded, applying, meant, ranking)
 
 
-def _ranked(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Sequence[Ranked]:
+def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:
+    key = search_cache.results_key(tenant.pk, meant.query, meant.degraded, weights, meant.model)
+    ranking = search_cache.results(key)
+    if ranking is None:
+        ranking = _rank_anew(tenant, meant, weights, now=now)
+        search_cache.keep_results(key, ranking)
+    return ranking
+
+
+def _rank_anew(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:
     query = meant.query
-    key = search_cache.results_key(tenant.pk, query, meant.degraded, weights, meant.model)
-    ranked = search_cache.results(key)
-    if ranked is None:
-        ranked = _rank_anew(tenant, meant, weights, now=now)
-        ranked = ranked if query.neighbours else ranked[: query.top_k]  # a hit may be shown beside a better one
-        search_cache.keep_results(key, ranked)
-    return ranked
-
-
-def _rank_anew(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> list[Ranked]:
-    messages = filtered(tenant, meant.query, now=now)
+    messages = filtered(tenant, query, now=now)
     found = retrieve(tenant, messages, meant)
-    named = [part for part, given in (("speaker", meant.participants), ("date", meant.times)) if given]
     known = candidates(tenant, messages, meant, found, now=now)
-    return rank(known, weights=weights, rarities=found.rarities(), named=named)
+    ranked = rank(known, weights=weights, rarities=found.rarities(), named=meant.named)
+    shown = ranked if query.neighbours else ranked[: query.top_k]  # a hit may be shown beside a better one
+    return Ranking(shown, found.messages_with, found.total)
 
 
 def _weights(tenant: Tenant, tried: Mapping[str, float], mode: Mode, *, degraded: bool) -> dict[str, float]:

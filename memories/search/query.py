@@ -6,19 +6,28 @@ from datetime import datetime
 from typing import Any, Literal
 
 import structlog
-from django.db.models import Exists, OuterRef
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models.expressions import RawSQL
 
 from memories import search_cache
 from memories.importance import Formula, importance_sql
-from memories.models import Message, Posting
+from memories.models import Message
 from memories.models.message import MessageQuerySet
 from memories.providers.base import EmbeddingProvider, ProviderError, Vectors, model_key
 from memories.ranking.dates import Span, spans
-from memories.ranking.words import alternatives, names, without_names
+from memories.ranking.words import EXACT, alternatives, names, without_speakers
 from tenants.models import Tenant
 
 log = structlog.get_logger(__name__)
 Mode = Literal["hybrid", "semantic", "lexical"]
+# One posting is enough: without the limit all that each of them ever said would be gone through.
+SPEAKING = """
+SELECT asked.term FROM unnest(%s::text[]) AS asked (term) CROSS JOIN LATERAL (
+    SELECT 1 FROM memories_posting AS posting
+    WHERE tenant_id = %s AND term = asked.term AND EXISTS ({spoken}) LIMIT 1
+) AS speaking
+"""
 FILTERS = ("conversation_id", "user_id", "role", "since", "until", "metadata")
 
 
@@ -59,13 +68,31 @@ class Understood:
     tokens: Vectors | None = None
     degraded: bool = False
 
+    @property
+    def identifiers(self) -> list[int]:
+        """Which of the words are identifiers, as written."""
+        return [number for number, terms in enumerate(self.words) if any(term.startswith(EXACT) for term in terms)]
+
+    @property
+    def named(self) -> list[str]:
+        """The parts of ranking that it gives a reason for."""
+        given = {"exact": self.identifiers, "speaker": self.participants, "date": self.times}
+        return [part for part, found in given.items() if found]
+
 
 def participants(tenant: Tenant, query: Query, *, now: datetime) -> dict[str, str]:
     """Who of those that speak in the messages searched is named in the query: speaker term → the word for it there."""
     named = names(query.text) if query.mode != "lexical" else {}
-    spoken = filtered(tenant, query, now=now).filter(pk=OuterRef("message"))
-    found = Posting.objects.filter(Exists(spoken), tenant=tenant, term__in=named).values_list("term", flat=True)
-    return {term: named[term] for term in found.distinct()} if named else {}
+    if not named:
+        return {}
+    spoken = filtered(tenant, query, now=now).filter(pk=RawSQL("posting.message_id", ()))
+    try:
+        sql, params = spoken.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(SPEAKING.format(spoken=sql), [list(named), tenant.pk, *params])
+        return {term: named[term] for (term,) in cursor.fetchall()}
 
 
 def understand(
@@ -76,7 +103,7 @@ def understand(
     A name says who spoke, which is another question than what it was about: it is matched with the speaker and not
     embedded. Without the provider the answer is by words, not an error.
     """
-    text = without_names(query.text, named.values())
+    text = without_speakers(query.text, named)
     words = alternatives(text, language=tenant.language)
     read = Understood(query, tuple(named), words, spans(query.text, now=now), model_key(provider))
     if query.mode == "lexical":

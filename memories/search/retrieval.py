@@ -22,9 +22,11 @@ PER_RETRIEVAL = 4  # of the candidates, a quarter comes from each retrieval; the
 
 # `word` is which word of the query a term stands for: an alternative of it counts as the word itself.
 NEAREST = """
+measured AS MATERIALIZED (  -- before they are grouped: else the vectors themselves would be sorted
+    SELECT message_id, vector <=> %s::vector AS distance FROM memories_embeddingwindow
+    WHERE tenant_id = %s AND model = %s AND message_id IN (SELECT id FROM eligible)),
 nearest AS (
-    SELECT message_id, min(vector <=> %s::vector) AS distance FROM memories_embeddingwindow
-    WHERE tenant_id = %s AND model = %s AND message_id IN (SELECT id FROM eligible)
+    SELECT message_id, min(distance) AS distance FROM measured
     GROUP BY message_id ORDER BY distance, message_id LIMIT %s)
 """
 MATCHING = """

@@ -1,18 +1,17 @@
 """What ranking wants to know of the messages that were found, and of the turns around them."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import BinaryField, F, Value
-from pgvector.django import CosineDistance
+from pgvector import Vector
 
 from memories.importance import Formula, importance, recency
-from memories.models import EmbeddingWindow, Posting
 from memories.models.message import MessageQuerySet
 from memories.models.posting import EVERY_MESSAGE
 from memories.ranking import Candidate, meaning
@@ -43,6 +42,17 @@ FROM memories_message AS anchor CROSS JOIN LATERAL (
 WHERE anchor.tenant_id = %s AND anchor.id = ANY(%s)
 ORDER BY anchor.id, turn.created_at, turn.id
 """
+# Distances first, and the best window of each message by them: else the vectors themselves would be sorted.
+NEAREST_WINDOWS = """
+SELECT DISTINCT ON (message_id) message_id, distance, tokens FROM (
+    SELECT message_id, vector <=> %s::vector AS distance, CASE WHEN %s THEN tokens END AS tokens
+    FROM memories_embeddingwindow WHERE tenant_id = %s AND model = %s AND message_id = ANY(%s)
+) AS measured ORDER BY message_id, distance
+"""
+POSTINGS = """
+SELECT message_id, term, frequency, length FROM memories_posting
+WHERE tenant_id = %s AND message_id = ANY(%s) AND term = ANY(%s)
+"""
 
 
 @dataclass(frozen=True)
@@ -55,25 +65,22 @@ class Turn:
     is_question: bool
 
 
-@dataclass(frozen=True)
-class Words:
-    """How often each of the query's words stands in a message of `length` terms, and whether a named one said it."""
-
-    frequencies: Sequence[int]
-    length: int
-    said_by_named: bool = False
-
-
 def around(
     tenant: Tenant, messages: Collection[UUID], *, before: int, after: int, archived: bool
 ) -> dict[UUID, list[Turn]]:
     """Each message, by its id, with up to so many turns before and after it in its conversation, oldest first."""
     found = defaultdict(list)
-    with connection.cursor() as cursor:
-        cursor.execute(AROUND, [QUESTION, archived, before, archived, after + 1, tenant.pk, list(messages)])
-        for anchor, *turn in cursor.fetchall():
-            found[anchor].append(Turn(*turn))
+    asked = [QUESTION, archived, before, archived, after + 1, tenant.pk, list(messages)]
+    for anchor, *turn in _rows(AROUND, asked):
+        found[anchor].append(Turn(*turn))
     return found
+
+
+def _rows(sql: str, values: Sequence[Any]) -> list[Any]:
+    """Of plain SQL: hundreds of ids as one array cost the ORM and the planner far more one by one."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return list(cursor.fetchall())
 
 
 def candidates(
@@ -81,56 +88,78 @@ def candidates(
 ) -> list[Candidate]:
     """What was found and, in a hybrid search, the turn after each if it is one of `messages`."""
     anchors = {*found.semantic, *found.lexical}
-    runs = around(tenant, anchors, before=1, after=2, archived=meant.query.include_archived)
-    gathered = Gathered.of(tenant, runs, meant)
-    follow = meant.query.mode == "hybrid" and meant.vector is not None  # one retrieval alone promises its own finds
-    beyond = {gathered.next[one].id for one in anchors if follow and one in gathered.next} - anchors
-    passing = set(messages.filter(pk__in=beyond).values_list("pk", flat=True)) if beyond else set()
-    describe = Description(meant, found, gathered, now)
-    return [describe.candidate(gathered.turns[one]) for one in (anchors & gathered.turns.keys()) | passing]
+    talk = Talk.of(around(tenant, anchors, before=1, after=2, archived=meant.query.include_archived))
+    chosen = [talk.turns[one] for one in (anchors & talk.turns.keys()) | _following(anchors, talk, messages, meant)]
+    describe = Description.of(tenant, meant, found, talk, chosen, now=now)
+    return [describe.candidate(turn) for turn in chosen]
 
 
 @dataclass(frozen=True)
-class Gathered:
-    """Turns by id, which follows which within one sitting, and what the vectors and postings say of them."""
+class Talk:
+    """Turns by id, and which follows which within one sitting."""
 
     turns: Mapping[UUID, Turn]
     previous: Mapping[UUID, Turn]
     next: Mapping[UUID, Turn]
-    similarity: Mapping[UUID, float]
-    closeness: Mapping[UUID, float]
-    words: Mapping[UUID, Words]
 
     @classmethod
-    def of(cls, tenant: Tenant, runs: Mapping[UUID, Sequence[Turn]], meant: Understood) -> "Gathered":
-        turns = {turn.id: turn for run in runs.values() for turn in run}
+    def of(cls, runs: Mapping[UUID, Sequence[Turn]]) -> "Talk":
         pairs = [pair for run in runs.values() for pair in pairwise(run) if _is_near(*pair)]
-        previous = {later.id: earlier for earlier, later in pairs}
-        following = {earlier.id: later for earlier, later in pairs}
-        return cls(turns, previous, following, *_vectors(tenant, turns, meant), _words(tenant, turns, meant))
+        return cls(
+            turns={turn.id: turn for run in runs.values() for turn in run},
+            previous={later.id: earlier for earlier, later in pairs},
+            next={earlier.id: later for earlier, later in pairs},
+        )
+
+    def question_before(self, turn: Turn) -> Turn | None:
+        before = self.previous.get(turn.id)
+        return before if before and before.is_question else None
+
+    def window(self, turn: Turn) -> list[Turn]:
+        beside = (self.previous.get(turn.id), turn, self.next.get(turn.id))
+        return [one for one in beside if one]
 
 
 def _is_near(earlier: Turn, later: Turn) -> bool:
     return later.created_at - earlier.created_at <= BREAK
 
 
-def _vectors(tenant: Tenant, ids: Collection[UUID], meant: Understood) -> tuple[dict[UUID, float], dict[UUID, float]]:
-    """By message the cosine of its nearest window and, where its tokens are known, how close these come."""
+def _following(anchors: Collection[UUID], talk: Talk, messages: MessageQuerySet, meant: Understood) -> set[UUID]:
+    """The turns after `anchors` that are among `messages`. One retrieval alone promises only what it finds itself."""
+    if meant.query.mode != "hybrid" or meant.vector is None:
+        return set()
+    after = {talk.next[one].id for one in anchors if one in talk.next}.difference(anchors)
+    return set(messages.filter(pk__in=after).values_list("pk", flat=True)) if after else set()
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """The cosine of a message's nearest window and, where its tokens are known, how close these come."""
+
+    similarity: float | None = None
+    closeness: float | None = None
+
+
+def _likeness(tenant: Tenant, ids: Collection[UUID], meant: Understood) -> dict[UUID, Likeness]:
     if meant.vector is None:
-        return {}, {}
-    distance = CosineDistance("vector", meant.vector)
-    tokens = F("tokens") if meant.tokens is not None else Value(None, output_field=BinaryField())
-    windows = EmbeddingWindow.objects.filter(tenant=tenant, model=meant.model, message__in=list(ids))
-    nearest = windows.annotate(distance=distance, bits=tokens).order_by("message", "distance").distinct("message")
-    rows = list(nearest.values_list("message", "distance", "bits"))
-    shown = [(message, bytes(bits)) for message, _, bits in rows if bits]
+        return {}
+    asked = [Vector(meant.vector).to_text(), meant.tokens is not None, tenant.pk, meant.model, list(ids)]
+    rows = _rows(NEAREST_WINDOWS, asked)
+    shown = [(message, bits) for message, _, bits in rows if bits]
     close: Iterable[float] = ()
     if meant.tokens is not None and shown:
         close = closeness(meant.tokens, [bits for _, bits in shown])
-    return (
-        {message: 1.0 - distance for message, distance, _ in rows},
-        {message: float(value) for (message, _), value in zip(shown, close, strict=True)},
-    )
+    closeness_of = {message: float(value) for (message, _), value in zip(shown, close, strict=True)}
+    return {message: Likeness(1.0 - distance, closeness_of.get(message)) for message, distance, _ in rows}
+
+
+@dataclass(frozen=True)
+class Words:
+    """How often each of the query's words stands in a message of `length` terms, and whether a named one said it."""
+
+    frequencies: Sequence[int]
+    length: int = 0
+    said_by_named: bool = False
 
 
 def _words(tenant: Tenant, ids: Collection[UUID], meant: Understood) -> dict[UUID, Words]:
@@ -138,8 +167,7 @@ def _words(tenant: Tenant, ids: Collection[UUID], meant: Understood) -> dict[UUI
     wanted = [EVERY_MESSAGE, *meant.participants, *number_of]
     counts: dict[UUID, list[int]] = defaultdict(lambda: [0] * len(meant.words))
     lengths, speaking = {}, set()
-    postings = Posting.objects.filter(tenant=tenant, message__in=list(ids), term__in=wanted)
-    for message, term, frequency, length in postings.values_list("message", "term", "frequency", "length"):
+    for message, term, frequency, length in _rows(POSTINGS, [tenant.pk, list(ids), wanted]):
         lengths[message] = length
         if term in number_of:
             counts[message][number_of[term]] += frequency
@@ -150,50 +178,70 @@ def _words(tenant: Tenant, ids: Collection[UUID], meant: Understood) -> dict[UUI
 
 @dataclass(frozen=True)
 class Description:
-    """Turns what was gathered into candidates."""
+    """What is known of the turns that were chosen and of those beside them, turned into candidates."""
 
     meant: Understood
-    found: Retrieved
-    gathered: Gathered
+    talk: Talk
+    places: Mapping[str, Mapping[UUID, int]]
+    likeness: Mapping[UUID, Likeness]
+    words: Mapping[UUID, Words]
+    identifiers: Sequence[int]
+    formula: Formula
     now: datetime
 
+    @classmethod
+    def of(
+        cls, tenant: Tenant, meant: Understood, found: Retrieved, talk: Talk, chosen: Sequence[Turn], *, now: datetime
+    ) -> "Description":
+        questions = filter(None, map(talk.question_before, chosen))
+        return cls(
+            meant=meant,
+            talk=talk,
+            places={"semantic": _places(found.semantic), "lexical": _places(found.lexical)},
+            likeness=_likeness(tenant, {turn.id for turn in (*chosen, *questions)}, meant),
+            words=_words(tenant, {one.id for turn in chosen for one in talk.window(turn)}, meant),
+            identifiers=meant.identifiers,
+            formula=Formula.from_settings(),
+            now=now,
+        )
+
     def candidate(self, turn: Turn) -> Candidate:
-        formula, own = Formula.from_settings(), self._words(turn)
-        window = [self._words(one) for one in self._window(turn)]
+        own, window = self._words(turn), [self._words(one) for one in self.talk.window(turn)]
+        likeness, created_at = self.likeness.get(turn.id, Likeness()), turn.created_at
         return Candidate(
             message_id=turn.id,
             conversation_id=turn.conversation_id,
-            created_at=turn.created_at,
-            importance=importance(turn.role, turn.importance_override, turn.created_at, now=self.now, formula=formula),
-            recency=recency(turn.created_at, now=self.now, formula=formula),
-            similarity=self.gathered.similarity.get(turn.id),
-            closeness=self.gathered.closeness.get(turn.id),
-            semantic_rank=_rank(turn, self.found.semantic),
-            lexical_rank=_rank(turn, self.found.lexical),
+            created_at=created_at,
+            importance=importance(turn.role, turn.importance_override, created_at, now=self.now, formula=self.formula),
+            recency=recency(created_at, now=self.now, formula=self.formula),
+            similarity=likeness.similarity,
+            closeness=likeness.closeness,
+            semantic_rank=self.places["semantic"].get(turn.id),
+            lexical_rank=self.places["lexical"].get(turn.id),
             frequencies=own.frequencies,
             length=own.length,
             window_frequencies=[sum(counts) for counts in zip(*(one.frequencies for one in window), strict=True)],
             window_length=sum(one.length for one in window),
             is_question=turn.is_question,
             answers=self._answers(turn),
+            exact=self._exact(own),
             said_by_named=own.said_by_named,
-            date=nearness(turn.created_at, self.meant.times),
+            date=nearness(created_at, self.meant.times),
         )
 
     def _words(self, turn: Turn) -> Words:
-        return self.gathered.words.get(turn.id) or Words([0] * len(self.meant.words), length=0)
+        return self.words.get(turn.id) or Words([0] * len(self.meant.words))
 
-    def _window(self, turn: Turn) -> Iterator[Turn]:
-        beside = (self.gathered.previous.get(turn.id), turn, self.gathered.next.get(turn.id))
-        return (one for one in beside if one)
+    def _exact(self, own: Words) -> float:
+        """The share of the query's identifiers that it holds."""
+        return sum(bool(own.frequencies[one]) for one in self.identifiers) / (len(self.identifiers) or 1)
 
     def _answers(self, turn: Turn) -> float:
         """The meaning of the question that this turn follows; 0 if it follows none."""
-        before = self.gathered.previous.get(turn.id)
-        if before is None or not before.is_question:
-            return 0.0
-        return meaning(self.gathered.similarity.get(before.id), self.gathered.closeness.get(before.id))
+        question = self.talk.question_before(turn)
+        likeness = self.likeness.get(question.id, Likeness()) if question else Likeness()
+        return meaning(likeness.similarity, likeness.closeness)
 
 
-def _rank(turn: Turn, found: Sequence[UUID]) -> int | None:
-    return found.index(turn.id) + 1 if turn.id in found else None
+def _places(found: Sequence[UUID]) -> dict[UUID, int]:
+    return {message: place for place, message in enumerate(found, start=1)}
