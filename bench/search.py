@@ -89,7 +89,7 @@ def copy(tenant: Any, number: int) -> None:
             ("message", "external_id LIKE 'locomo%%'"),
         ):
             cursor.execute(
-                f"CREATE TEMP TABLE {table}_copy ON COMMIT DROP AS SELECT id AS old, gen_random_uuid() AS new"
+                f"CREATE TEMP TABLE {table}_copy ON COMMIT DROP AS SELECT id AS old, gen_random_uuid() AS new"  # noqa: S608
                 f" FROM memories_{table} WHERE tenant_id = %s AND {own}",
                 [tenant.pk],
             )
