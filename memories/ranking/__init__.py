@@ -25,6 +25,9 @@ from memories.ranking.bm25 import covered
 # What a point of late interaction and a point of cosine tell, so that one set of weights serves providers with token
 # vectors and without: fitted apart, the other weights came out three times as large relative to the former.
 OF_CLOSENESS, OF_COSINE = 2.0, 2 / 3
+# A question is answered by the turn after it only if it is near to the query itself: less than this is chance.
+NEAR_CLOSENESS, NEAR_COSINE = 0.31, 0.33
+OF_NEAR_CLOSENESS, OF_NEAR_COSINE = 2.4, 1.64
 LEADERS = 3  # turns that speak for their sitting
 ONLY_IF_NAMED = ("exact", "speaker", "date")
 
@@ -50,7 +53,7 @@ class Candidate:
     window_frequencies: Sequence[int] = ()
     window_length: int = 0
     is_question: bool = False
-    answers: float = 0.0  # the meaning, as `meaning` has it, of the question before it
+    answers: float = 0.0  # see `answering`
     exact: float = 0.0
     said_by_named: bool = False
     date: float = 0.0
@@ -83,6 +86,15 @@ def meaning(similarity: float | None, closeness: float | None) -> float:
     """How near a text is to a query in meaning, 0 to 1."""
     near = OF_COSINE * (similarity or 0.0) if closeness is None else OF_CLOSENESS * closeness
     return min(max(near, 0.0), 1.0)
+
+
+def answering(similarity: float | None, closeness: float | None) -> float:
+    """How much nearer than chance the question is that a turn follows, 0 to 1; of nothing known, 0."""
+    if closeness is not None:
+        beyond = OF_NEAR_CLOSENESS * (closeness - NEAR_CLOSENESS)
+    else:
+        beyond = OF_NEAR_COSINE * ((similarity or 0.0) - NEAR_COSINE)
+    return min(max(beyond, 0.0), 1.0)
 
 
 def rank(

@@ -14,7 +14,7 @@ from pgvector import Vector
 from memories.importance import Formula, importance, recency
 from memories.models.message import MessageQuerySet
 from memories.models.posting import EVERY_MESSAGE
-from memories.ranking import Candidate, meaning
+from memories.ranking import Candidate, answering
 from memories.ranking.dates import nearness
 from memories.ranking.late_interaction import closeness
 from memories.search.query import Understood
@@ -237,10 +237,9 @@ class Description:
         return sum(bool(own.frequencies[one]) for one in self.identifiers) / (len(self.identifiers) or 1)
 
     def _answers(self, turn: Turn) -> float:
-        """The meaning of the question that this turn follows; 0 if it follows none."""
         question = self.talk.question_before(turn)
         likeness = self.likeness.get(question.id, Likeness()) if question else Likeness()
-        return meaning(likeness.similarity, likeness.closeness)
+        return answering(likeness.similarity, likeness.closeness)
 
 
 def _places(found: Sequence[UUID]) -> dict[UUID, int]:
