@@ -12,7 +12,7 @@ from django.core.cache import cache
 from django.db import transaction
 
 from memories.providers.base import EmbeddingProvider, TokenProvider, Vectors, model_key
-from memories.ranking import Ranked
+from memories.ranking import Ranking
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,13 @@ def results_prefix(tenant_id: uuid.UUID) -> str:
     return f"results:{tenant_id}:"
 
 
-def results(key: str) -> list[Ranked] | None:
-    found: list[Ranked] | None = cache.get(key)
+def results(key: str) -> Ranking | None:
+    found: Ranking | None = cache.get(key)
     return found
 
 
-def keep_results(key: str, ranked: list[Ranked]) -> None:
-    cache.set(key, ranked, timeout=settings.MEMORY_CACHE_SEARCH_TTL_SECONDS)
+def keep_results(key: str, ranking: Ranking) -> None:
+    cache.set(key, ranking, timeout=settings.MEMORY_CACHE_SEARCH_TTL_SECONDS)
 
 
 def forget_results(tenant_id: uuid.UUID) -> None:

@@ -45,6 +45,7 @@ from tenants.models import (
 )
 
 ROTATION_OVERLAP = timedelta(days=1)
+REINDEX = "What is stored was indexed in the former language. To have it found in the new one, run:"
 SHOWN_ONCE = 'The new key, shown this once and never again: <code class="key">{}</code>'
 
 
@@ -80,6 +81,8 @@ class TenantAdmin(Page):
         obj.save()
         if not change:
             audit.record("tenant.created", obj, tenant=obj)
+        elif "language" in form.changed_data:
+            messages.warning(request, f"{REINDEX} manage.py reindex_words --all --tenant {obj.slug}")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

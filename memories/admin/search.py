@@ -28,7 +28,8 @@ from memories.models import Message
 from memories.models.conversation import CONVERSATION_ID_PATTERN
 from memories.models.message import Role
 from memories.providers import embedding_provider
-from memories.search import Hit, Query, search
+from memories.ranking.bm25 import rarity
+from memories.search import Hit, Query, Result, search
 from tenants.admin_base import enters_own_scopes
 from tenants.ids import as_uuid
 from tenants.isolation import across_tenants, tenant_scope
@@ -37,7 +38,7 @@ from tenants.models import EXTERNAL_ID_MAX, Tenant
 QUERY_MAX = 8000
 SLIDER_MAX = 2.0
 FINE, COARSE = 0.001, 0.01
-LOOKS = 10  # classes of admin.css
+LOOKS = 11  # classes of admin.css
 MODES = {"hybrid": "By meaning and words", "semantic": "By meaning", "lexical": "By words"}
 ROLES = [("", "Any"), *Role.choices]
 
@@ -158,6 +159,7 @@ class Found:
     """What one setting finds, in `milliseconds`, which may be those of a cached answer."""
 
     title: str
+    words: Sequence[str]
     hits: Sequence[Hit]
     weights: Mapping[str, float]
     is_degraded: bool
@@ -217,7 +219,16 @@ def _found(form: SearchForm, setting: SettingForm) -> Found:
     scope, provider = partial(tenant_scope, tenant), embedding_provider()
     result = search(tenant, query, scope=scope, provider=provider, now=timezone.now(), weights=setting.weights)
     took = 1000 * (perf_counter() - started)
-    return Found(setting.title, result.hits, result.weights, result.degraded, took)
+    return Found(setting.title, _words(result), result.hits, result.weights, result.degraded, took)
+
+
+def _words(result: Result) -> list[str]:
+    """Each word of the query, with how much it tells."""
+    counted, total = zip(result.meant.words, result.ranking.messages_with, strict=True), result.ranking.total
+    return [
+        f"{min(sorted(terms), key=len)} (in {messages:,} of {total:,}, rarity {rarity(messages, of=total):.2f})"
+        for terms, messages in counted
+    ]
 
 
 def _movements(before: Sequence[UUID], after: Sequence[UUID]) -> dict[UUID, str]:

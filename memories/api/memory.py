@@ -10,7 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from memories.api import context_shapes, fact_shapes
+from memories.api import context_shapes, explanation, fact_shapes
 from memories.api import serializers as shapes
 from memories.context import gather
 from memories.providers import embedding_provider
@@ -97,4 +97,5 @@ def _shown(result: Result, query: Query, *, explain: bool) -> dict[str, Any]:
     omit = {"explain": not explain, "before": not query.neighbours, "after": not query.neighbours}
     context = {"weights": result.weights, "omit": [name for name, absent in omit.items() if absent]}
     items = shapes.HitSerializer(result.hits, many=True, context=context).data
-    return {"total": len(items), "items": items, "degraded": result.degraded}
+    shown = {"total": len(items), "items": items, "degraded": result.degraded}
+    return shown | {"explain": explanation.of_query(result)} if explain else shown

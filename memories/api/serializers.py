@@ -7,7 +7,7 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
-from memories.api import fields
+from memories.api import explanation, fields
 from memories.importance import Formula, importance
 from memories.models import EmbeddingStatus, Message
 from memories.search import Hit
@@ -221,15 +221,6 @@ class TurnSerializer(serializers.Serializer[Message]):
     created_at = serializers.DateTimeField()
 
 
-class Explanation(serializers.Serializer[Any]):
-    semantic_rank = serializers.IntegerField(allow_null=True)
-    lexical_rank = serializers.IntegerField(allow_null=True)
-    similarity = serializers.FloatField(allow_null=True, help_text="Cosine.")
-    closeness = serializers.FloatField(allow_null=True, help_text="Of late interaction; null without token vectors.")
-    parts = serializers.DictField(child=serializers.FloatField())
-    weights = serializers.DictField(child=serializers.FloatField())
-
-
 class HitSerializer(serializers.Serializer[Any]):
     message_id = serializers.UUIDField(source="message.id")
     score = serializers.FloatField(source="ranked.score")
@@ -243,7 +234,7 @@ class HitSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(source="message.created_at")
     before = TurnSerializer(many=True, required=False)
     after = TurnSerializer(many=True, required=False)
-    explain = serializers.SerializerMethodField(required=False)
+    explain = explanation.Explanation(source="*", required=False)
 
     def get_fields(self) -> dict[str, Any]:
         """Only what was asked for: `context["omit"]` names what was not."""
@@ -252,20 +243,9 @@ class HitSerializer(serializers.Serializer[Any]):
     def get_similarity(self, hit: Hit) -> float:
         return max(hit.ranked.candidate.similarity or 0.0, 0.0)
 
-    @extend_schema_field(Explanation)
-    def get_explain(self, hit: Hit) -> dict[str, Any]:
-        one = hit.ranked.candidate
-        return {
-            "semantic_rank": one.semantic_rank,
-            "lexical_rank": one.lexical_rank,
-            "similarity": one.similarity,
-            "closeness": one.closeness,
-            "parts": hit.ranked.parts,
-            "weights": self.context["weights"],
-        }
-
 
 class SearchResponse(serializers.Serializer[Any]):
     total = serializers.IntegerField()
     items = HitSerializer(many=True)
     degraded = serializers.BooleanField()
+    explain = explanation.QueryExplanation(required=False)

@@ -17,6 +17,7 @@ from memories.providers.base import (
     Vectors,
 )
 from memories.providers.language_model import LanguageModel
+from memories.providers.reranker import Reranker
 from memories.providers.sentence_transformer import BUNDLED_MODEL
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "embedding_provider",
     "language_model",
     "load_in_background",
+    "reranker",
 ]
 
 CLASSES = {
@@ -38,6 +40,7 @@ CLASSES = {
     "mock": "memories.providers.mock.MockProvider",
 }
 LANGUAGE_MODEL = "memories.providers.remote_language_model.RemoteLanguageModel"
+RERANKER = "memories.providers.reranker.Reranker"
 _building = threading.Lock()
 
 
@@ -52,6 +55,16 @@ def load_in_background() -> None:
     """Loading a local model takes seconds: begin when a process starts, not at its first text."""
     if settings.MEMORY_EMBEDDING_PROVIDER == "sentence_transformer":
         threading.Thread(target=lambda: embedding_provider().embed_query("ready"), daemon=True).start()
+    if model := reranker():
+        threading.Thread(target=model.scores, args=("ready", ["ready"]), daemon=True).start()
+
+
+def reranker() -> Reranker | None:
+    """The cross-encoder the settings name, one per process; None without one."""
+    if not settings.MEMORY_RERANKER_MODEL:
+        return None
+    with _building:
+        return cast("Reranker", _built(RERANKER, model_name=settings.MEMORY_RERANKER_MODEL))
 
 
 def language_model() -> LanguageModel | None:

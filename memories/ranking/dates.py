@@ -4,7 +4,7 @@ import re
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import MINYEAR, UTC, datetime, timedelta
 
 MONTHS = ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october"]
 MONTHS += ["november", "december"]
@@ -15,10 +15,10 @@ AFTERMATH = 0.5  # what is said soon after a time is often about it
 
 MONTH = rf"(?P<month>{'|'.join(MONTHS)}|{'|'.join(month[:3] for month in MONTHS if month != 'may')})\b\.?"
 DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-YEAR = r"(?P<year>(?:19|20)\d\d)"
+ANY_YEAR = r"(?:19|20)\d\d"
 CALENDAR = re.compile(
-    rf"\b(?:(?P<iso>\d{{4}}-\d\d-\d\d)|(?:{DAY} (?:of )?)?{MONTH}(?: (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d))?"
-    rf"(?:,? (?:of )?{YEAR})?|(?:in|since|during|of|from|year) (?P<only_year>(?:19|20)\d\d))\b",
+    rf"\b(?:(?P<iso>{ANY_YEAR}-\d\d-\d\d)|(?:{DAY} (?:of )?)?{MONTH}(?: (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?\b(?!\d))?"
+    rf"(?:,? (?:of )?(?P<year>{ANY_YEAR}))?|(?:in|since|during|of|from|year) (?P<only_year>{ANY_YEAR}))\b",
     re.IGNORECASE,
 )
 RELATIVE = re.compile(
@@ -27,8 +27,11 @@ RELATIVE = re.compile(
     rf"|(?P<count>\d{{1,3}}|{'|'.join(NUMBERS)}) (?P<ago>day|week|month|year)s? ago)\b",
     re.IGNORECASE,
 )
-BARE_MAY = re.compile(
-    r"\b(?:in|on|of|since|during|until|before|after|by|last|this|\d(?:st|nd|rd|th)?) may\b|\bmay,? \d", re.IGNORECASE
+AMBIGUOUS = ("may", "march", "mar", "jan", "april", "june")  # also verbs and first names
+EITHER = f"(?:{'|'.join(AMBIGUOUS)})"
+SURELY_A_MONTH = re.compile(
+    rf"\b(?:in|on|of|since|during|until|before|after|by|from|last|this|\d(?:st|nd|rd|th)?) {EITHER}\b|\b{EITHER} \d",
+    re.IGNORECASE,
 )
 
 
@@ -51,7 +54,7 @@ class Span:
     def _in_year_of(self, moment: datetime) -> "Span":
         """The occurrence that began last."""
         begin = _with_year(self.begin, moment.year)
-        begin = begin if begin <= moment else _with_year(self.begin, moment.year - 1)
+        begin = begin if begin <= moment else _with_year(self.begin, max(moment.year - 1, MINYEAR))
         return Span(begin, begin + (self.end - self.begin))
 
 
@@ -86,8 +89,8 @@ def _calendar(match: re.Match[str], text: str) -> Span | None:
 
 def _month(match: re.Match[str], text: str) -> Span | None:
     name, day = match["month"].lower(), match["day"] or match["day2"]
-    if name == "may" and not (day or match["year"] or BARE_MAY.search(text)):
-        return None  # the verb
+    if name in AMBIGUOUS and not (day or match["year"] or SURELY_A_MONTH.search(text)):
+        return None
     month = next(number for number, one in enumerate(MONTHS, start=1) if one.startswith(name[:3]))
     year = int(match["year"] or 2000)  # a leap year stands for any
     begin = datetime(year, month, int(day or 1), tzinfo=UTC)

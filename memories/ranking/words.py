@@ -8,7 +8,8 @@ import hashlib
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -35,17 +36,32 @@ LANGUAGE_OF_SCRIPT = {
     "tamil": "\u0b80-\u0bff",
     "yiddish": "\u0590-\u05ff",
 }
+LETTERS_OF = {  # that tell as much as a function word
+    "portuguese": frozenset("ãõ"),
+    "spanish": frozenset("ñ¿¡"),
+    "swedish": frozenset("å"),
+    "turkish": frozenset("ğış"),
+}
 UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
-WORD = re.compile(rf"[^\W_{UNSPACED}]+")
+MARKS = (
+    "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0dff\u200c\u200d"  # within words
+)
+WORD = re.compile(rf"[^\W_{UNSPACED}](?:[^\W_{UNSPACED}]|[{MARKS}])*")
+APOSTROPHE = re.compile("['’]")
 ENGLISH_ENDING = re.compile(r"(?<=\w)['’](?:s|t|d|m|ll|re|ve)\b")
 ROMANCE_ELISION = re.compile(r"\b(?:l|d|j|n|c|s|t|m|qu)['’](?=\w)")
 ACCENTS = re.compile(r"[\u0300-\u036f]+")
+ONE_WITH_THE_LETTER = str.maketrans({"ı": "i", "ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe"})
 AROUND_A_TOKEN = "\"'`“”‘’«»„()[]{}<>.,;:!?…*¿¡。、！？「」"  # noqa: S105 - punctuation
 BEFORE_A_TOKEN = AROUND_A_TOKEN.replace(".", "")  # ".NET", ".env"
-IDENTIFIER = re.compile(r"[^\W\d_].*\d|\d.*[^\W\d_]|\w[^\w\s'’]+\w|\w_\w|\w(?:\+\+|#)$|^[@#$/\\.]\w|\d{5}")
+IDENTIFIER = re.compile(rf"[^\W\d_].*\d|\d.*[^\W\d_]|\w[^\w\s'’{MARKS}]+\w|\w_\w|\w(?:\+\+|#)$|^[@#$/\\.]\w|\d{{5}}")
 # Telephone and account numbers, however they are spaced.
 GROUPS = re.compile(r"(?<!\w)(?:[a-z]{2}\d\d(?: [a-z\d]{4})+(?: [a-z\d]{1,3})?|\+?\(?\d+(?:[ ()/.-]{1,2}\d+)+)(?!\w)")
 GROUPS_MIN = 7  # characters
+SPOKEN_IN = {  # by function word
+    word: [language for language, words in FUNCTION_WORDS.items() if word in words]
+    for word in frozenset().union(*FUNCTION_WORDS.values())
+}
 
 _local = threading.local()  # a stemmer may serve one thread at a time
 
@@ -53,21 +69,23 @@ _local = threading.local()  # a stemmer may serve one thread at a time
 def terms(text: str, *, language: str = "") -> list[str]:
     """The terms of a stored text, repetitions included; `language` is a Snowball algorithm, "" for a guess."""
     folded = _folded(text)
-    spoken = language or language_of(folded) or DEFAULT_LANGUAGE
+    words = _words(folded)
+    spoken = language or _language_of(words, folded) or DEFAULT_LANGUAGE
     function_words = FUNCTION_WORDS.get(spoken, frozenset())
-    stems = [_stem_term(word, spoken) for word in _words(folded) if word not in function_words]
+    stems = [_stem_term(word, spoken) for word in words if word not in function_words]
     return [*stems, *_unspaced(folded), *_identifiers(folded)]
 
 
 def alternatives(text: str, *, language: str = "") -> list[frozenset[str]]:
     """For each word of a query the terms that it may stand as: in its language if that is known, else in any."""
     folded = _folded(text)
-    known = language or language_of(folded)
+    words = _words(folded)
+    known = language or _language_of(words, folded)
     languages = {known, DEFAULT_LANGUAGE} if known else set(FUNCTION_WORDS)
     function_words = FUNCTION_WORDS.get(known or DEFAULT_LANGUAGE, frozenset())
-    words = [_alternatives(word, languages) for word in _words(folded) if word not in function_words]
+    asked = [_alternatives(word, languages) for word in words if word not in function_words]
     whole = [frozenset({term}) for term in (*_unspaced(folded, is_query=True), *_identifiers(folded))]
-    return list(dict.fromkeys([*words, *whole]))
+    return list(dict.fromkeys([*asked, *whole]))
 
 
 def speaker_of(content: str, metadata: Mapping[str, Any]) -> str | None:
@@ -81,8 +99,8 @@ def speaker_of(content: str, metadata: Mapping[str, Any]) -> str | None:
 
 def _name_term(marker: str, name: str) -> str | None:
     """The first word of a name stands for it; None if there is no word in it."""
-    first = next(_words(_folded(name)), None)
-    return marker + _fitting(_unaccented(first)) if first else None
+    words = _words(_folded(name))
+    return marker + _fitting(_unaccented(words[0])) if words else None
 
 
 def names(text: str) -> dict[str, str]:
@@ -107,14 +125,15 @@ def without_speakers(text: str, named: Mapping[str, str]) -> str:
     return " ".join(rest.split()) if WORD.search(rest) else text
 
 
-def language_of(folded: str) -> str:
-    """The language most of whose function words stand in a text, or that of its script; "" if there is no telling.
+def _language_of(words: Sequence[str], folded: str) -> str:
+    """The language most of whose function words and letters stand in a text, else that of its script, "" for neither.
 
     One word makes a text English, for any other two must speak: "sea" alone is no Spanish.
     """
-    words = set(_words(folded))
-    counts = {language: len(words & known) for language, known in FUNCTION_WORDS.items()}
-    best = max(counts, key=lambda language: counts[language])
+    counts = Counter(language for word in set(words) for language in SPOKEN_IN.get(word, ()))
+    if not folded.isascii():
+        counts.update(language for language, letters in LETTERS_OF.items() if not letters.isdisjoint(folded))
+    best = max(FUNCTION_WORDS, key=counts.__getitem__)
     if counts[best] > 1:
         return best
     return DEFAULT_LANGUAGE if counts[DEFAULT_LANGUAGE] else _language_of_script(folded)
@@ -127,12 +146,12 @@ def _language_of_script(folded: str) -> str:
 
 def _folded(text: str) -> str:
     """One form for what looks alike: wide letters, ligatures, upper case."""
-    return unicodedata.normalize("NFKC", text).casefold()
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).replace("i\u0307", "i")
 
 
-def _words(folded: str) -> Iterator[str]:
-    plain = ROMANCE_ELISION.sub("", ENGLISH_ENDING.sub("", folded))
-    return (match[0] for match in WORD.finditer(plain))
+def _words(folded: str) -> list[str]:
+    plain = ROMANCE_ELISION.sub("", ENGLISH_ENDING.sub("", folded)) if APOSTROPHE.search(folded) else folded
+    return WORD.findall(plain)
 
 
 def _alternatives(word: str, languages: Iterable[str]) -> frozenset[str]:
@@ -152,9 +171,10 @@ def _unspaced(folded: str, *, is_query: bool = False) -> list[str]:
 
 def _identifiers(folded: str) -> list[str]:
     """Addresses, codes, file names, versions, numbers: whole, beside the words they are made of."""
-    tokens = [_bare(token) for token in folded.split() if not token.isalpha()]
+    spaced = folded if folded.isascii() else UNSPACED_RUN.sub(" ", folded)
+    tokens = [_bare(token) for token in spaced.split() if not token.isalpha()]
     whole = [token for token in tokens if IDENTIFIER.search(token)]
-    joined = ["".join(filter(str.isalnum, match[0])) for match in GROUPS.finditer(folded)] if tokens else []
+    joined = ["".join(filter(str.isalnum, match[0])) for match in GROUPS.finditer(spaced)] if tokens else []
     return [_fitting(EXACT + one) for one in (*whole, *(number for number in joined if len(number) >= GROUPS_MIN))]
 
 
@@ -169,7 +189,10 @@ def _fitting(term: str) -> str:
 
 
 def _unaccented(word: str) -> str:
-    return word if word.isascii() else unicodedata.normalize("NFC", ACCENTS.sub("", unicodedata.normalize("NFD", word)))
+    if word.isascii():
+        return word
+    bare = ACCENTS.sub("", unicodedata.normalize("NFD", word))
+    return unicodedata.normalize("NFC", bare).translate(ONE_WITH_THE_LETTER)
 
 
 @lru_cache(maxsize=50_000)

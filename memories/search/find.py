@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
 
 from memories import search_cache
+from memories.providers import reranker
 from memories.providers.base import EmbeddingProvider
+from memories.providers.reranker import Reranker
 from memories.ranking import Ranking, rank
 from memories.search.hits import Hit, hits
 from memories.search.query import Mode, Query, Understood, filtered, participants, understand
@@ -21,6 +23,7 @@ BY_MEANING = ("semantic", "answer")
 # One retrieval alone ranks by what that one says; what a turn stands among is a matter of both.
 ALONE = {"semantic": ("semantic", "speaker", "date"), "lexical": ("lexical", "exact")}
 ALWAYS = ("importance", "recency")
+RERANK = "rerank"
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,44 @@ def search(
 
     `scope` makes the transaction that sees the tenant's rows, or those of one end user of it: one before the query is
     embedded and one after, so that none is open meanwhile. `weights`, any of those of the setting, go over the
-    tenant's own, for trying them out.
+    tenant's own, for trying them out. Where a reranker is set it has the last word, outside of any transaction.
     """
+    model = reranker()
+    wide = max(query.top_k, settings.MEMORY_RERANKER_CANDIDATES) if model else query.top_k
+    found = _search(tenant, replace(query, top_k=wide), scope=scope, provider=provider, now=now, weights=weights or {})
+    return _reranked(found, model, top_k=query.top_k) if model else found
+
+
+def _search(
+    tenant: Tenant,
+    query: Query,
+    *,
+    scope: Scope,
+    provider: EmbeddingProvider,
+    now: datetime,
+    weights: Mapping[str, float],
+) -> Result:
     with scope():
         named = participants(tenant, query, now=now)
     meant = understand(tenant, query, named=named, provider=provider, now=now)
-    applying = _weights(tenant, weights or {}, query.mode, degraded=meant.degraded)
+    applying = _weights(tenant, weights, query.mode, degraded=meant.degraded)
     with scope():
         ranking = _ranking(tenant, meant, applying, now=now)
         return Result(hits(tenant, query, ranking.ranked), meant.degraded, applying, meant, ranking)
+
+
+def _reranked(found: Result, model: Reranker, *, top_k: int) -> Result:
+    """The best of what was found, ordered by the model alone; as they were ranked if it fails."""
+    scores = model.scores(found.meant.query.text, [hit.message.content for hit in found.hits]) if found.hits else None
+    if scores is None:
+        return replace(found, hits=found.hits[:top_k])
+    scored = [_rescored(hit, score) for hit, score in zip(found.hits, scores, strict=True)]
+    best = sorted(scored, key=lambda hit: -hit.ranked.score)[:top_k]
+    return replace(found, hits=best, weights=dict.fromkeys(found.weights, 0.0) | {RERANK: 1.0})
+
+
+def _rescored(hit: Hit, score: float) -> Hit:
+    return replace(hit, ranked=replace(hit.ranked, score=score, parts={**hit.ranked.parts, RERANK: score}))
 
 
 def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:

@@ -163,15 +163,18 @@ class Words:
 
 
 def _words(tenant: Tenant, ids: Collection[UUID], meant: Understood) -> dict[UUID, Words]:
-    number_of = {term: number for number, terms in enumerate(meant.words) for term in terms}
-    wanted = [EVERY_MESSAGE, *meant.participants, *number_of]
+    numbers = defaultdict[str, list[int]](list)  # two words of a query may stand as the same term
+    for number, terms in enumerate(meant.words):
+        for term in terms:
+            numbers[term].append(number)
+    wanted = [EVERY_MESSAGE, *meant.participants, *numbers]
     counts: dict[UUID, list[int]] = defaultdict(lambda: [0] * len(meant.words))
     lengths, speaking = {}, set()
     for message, term, frequency, length in _rows(POSTINGS, [tenant.pk, list(ids), wanted]):
         lengths[message] = length
-        if term in number_of:
-            counts[message][number_of[term]] += frequency
-        elif term != EVERY_MESSAGE:
+        for number in numbers.get(term, ()):
+            counts[message][number] += frequency
+        if term in meant.participants:
             speaking.add(message)
     return {one: Words(counts[one], length, one in speaking) for one, length in lengths.items()}
 

@@ -13,6 +13,7 @@ from memories.ingest import NewMessage, store
 from memories.models import Message
 from memories.providers.base import Vectors
 from memories.providers.mock import MockProvider
+from memories.ranking import Ranking
 from memories.search import Query
 from memories.tests.helpers import embed_all, redis_client, searched, without_redis
 from tenants.models import Tenant
@@ -145,7 +146,7 @@ def test_what_was_ranked_before_a_write_is_not_kept_for_after(told) -> None:
     """A write that is committed while a search runs: what that search found goes under the old name."""
     before = search_cache.results_key(told.pk, "query")
     _delete(told)
-    search_cache.keep_results(before, [])
+    search_cache.keep_results(before, Ranking([], [], total=0))
     assert search_cache.results(search_cache.results_key(told.pk, "query")) is None
 
 

@@ -116,7 +116,7 @@ def secrets_of(other, call):
     """Whatever tells of B, but for what the call itself says."""
     said = json.dumps([call.places, call.query, call.body, call.headers], default=dict)
     known = {value for value in astuple(other.ids) if value not in said}
-    words = set() if other.word in said else {other.word, "vault", "seventeen"} - set(said.lower().split())
+    words = set() if other.word in said else {other.word, "vault", "seventeen"} - set(re.findall(r"\w+", said.lower()))
     return known | words | {other.row.prefix, other.row.digest, f"{other.word} title", f"{other.word} business"}
 
 

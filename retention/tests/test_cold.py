@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from memories import editing
-from memories.models import Conversation, EmbeddingWindow, Hold, Message, MessageEmbedding
+from memories.models import Conversation, EmbeddingWindow, Hold, Message, MessageEmbedding, Posting
 from memories.search import Query
 from memories.tests.factories import ConversationFactory, MessageFactory
 from memories.tests.helpers import embed_all, queue, searched
@@ -102,6 +102,15 @@ def test_it_is_found_again_at_once(tenant, told) -> None:
     assert found(tenant, "cat") == []
     restored(file)
     assert found(tenant, "cat")[0] == "a cat sleeps"
+
+
+def test_words_and_speakers_go_and_come_back_with_their_messages(tenant) -> None:
+    aged(50, conversation=ConversationFactory.create(tenant=tenant), content="a cat", metadata={"speaker": "Anna"})
+    before = set(Posting.objects.values_list("term", "frequency", "length"))
+    file = moved(tenant)
+    assert not Posting.objects.exists()
+    restored(file)
+    assert set(Posting.objects.values_list("term", "frequency", "length")) == before >= {("@anna", 1, 1)}
 
 
 def test_a_file_says_what_it_holds(tenant, told, cold_storage: Path) -> None:

@@ -70,6 +70,13 @@ def test_a_tenant_gets_its_budget_of_tokens(admin_client, tenant):
     assert tenant.daily_token_budget == 5000
 
 
+def test_a_change_of_language_says_how_what_is_stored_is_found_in_it(admin_client, tenant):
+    fields = {"name": "", "rate_limit": "", "daily_token_budget": "", "ranking_weights": ""}
+    changed = [admin_client.post(change(tenant), fields | {"language": "german"}, follow=True) for _ in range(2)]
+    told = [f"manage.py reindex_words --all --tenant {tenant.slug}" in page.content.decode() for page in changed]
+    assert told == [True, False]
+
+
 def test_a_tenant_is_not_deleted_here(admin_client, tenant):
     assert admin_client.post(reverse("admin:tenants_tenant_delete", args=[tenant.pk])).status_code == 403
 

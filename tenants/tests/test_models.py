@@ -3,12 +3,13 @@
 from datetime import timedelta
 
 import pytest
+import Stemmer
 from django.db import DataError, IntegrityError, transaction
 from django.utils import timezone
 
 from tenants import keys
 from tenants.ids import as_uuid, new_id
-from tenants.models import ApiKey, EndUser, IdempotencyKey, Tenant
+from tenants.models import ApiKey, EndUser, IdempotencyKey, Language, Tenant
 from tenants.tests.factories import EndUserFactory, TenantFactory
 
 pytestmark = pytest.mark.django_db
@@ -117,3 +118,7 @@ def test_what_spells_no_uuid_is_none(text):
 def test_any_spelling_of_a_uuid_is_read():
     one = new_id()
     assert as_uuid(str(one)) == as_uuid(one.hex.upper()) == as_uuid(f"{{{one}}}") == one
+
+
+def test_every_language_can_be_stemmed():
+    assert set(Language.values) <= set(Stemmer.algorithms())

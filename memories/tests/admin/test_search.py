@@ -87,6 +87,13 @@ def test_both_settings_show_what_they_find_and_how_it_scores(browser, tenant):
         assert row.parts[-1].start + row.parts[-1].width == pytest.approx(100 * row.hit.ranked.score)
 
 
+def test_the_words_are_shown_with_their_rarity(browser, tenant):
+    told(tenant, "a cat", "a dog", "<b>dog</b>")
+    response = attempt(browser, tenant, query="the cats, dogs and <b>", first={"mode": "semantic"})
+    assert column(response, 0)["found"].words == []
+    assert "cat (in 1 of 3, rarity 0.98), dog (in 2 of 3, rarity 0.47), b (in 1 of 3, rarity 0.98)" in text(response)
+
+
 def test_two_settings_differ_and_what_moved_is_marked(browser, tenant):
     told(tenant, "a cat", role="tool")
     told(tenant, "sunshine", importance_override=1.0)

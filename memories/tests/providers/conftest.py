@@ -10,8 +10,6 @@ from typing import Any
 
 import pytest
 
-from memories.providers.sentence_transformer import SentenceTransformerProvider
-
 
 @dataclass
 class Request:
@@ -75,9 +73,3 @@ def vendor() -> Iterator[Vendor]:
         yield server.vendor
         server.vendor.finished.set()
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def bundled() -> SentenceTransformerProvider:
-    """The bundled model, loaded once for all tests."""
-    return SentenceTransformerProvider()

@@ -1,5 +1,5 @@
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from random import Random
 from typing import Any
 
@@ -14,12 +14,11 @@ from memories.models import Message, Role
 from memories.providers.base import ProviderRejected, ProviderUnavailable, Vectors
 from memories.providers.mock import MockProvider
 from memories.search import Query, Result
-from memories.tests.helpers import embed_all, searched
-from tenants.models import Tenant
+from memories.tests.helpers import searched
+from memories.tests.search.talk import NOW, ask, contents, told
 from tenants.tests.factories import EndUserFactory, TenantFactory
 
 pytestmark = pytest.mark.django_db
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORDS = ["cat", "dog", "sea", "tax", "tree", "moon", "bread", "train", "doctor", "garden", "music", "piano"]
 
 
@@ -32,29 +31,6 @@ class Silent(MockProvider):
 
     def embed_query(self, text: str) -> Vectors:
         raise self.error
-
-
-def told(tenant: Tenant, *contents: str, embedded: bool = True, **fields: Any) -> list[Message]:
-    """Store turns, a minute apart in conversation c1, and embed them."""
-    defaults = {"conversation_id": "c1", "role": "user"} | fields
-    start = defaults.pop("created_at", NOW - timedelta(days=1))
-    turns = [
-        NewMessage(**{"created_at": start + timedelta(minutes=n), "content": content} | defaults)
-        for n, content in enumerate(contents)
-    ]
-    stored = [one.message for one in store(tenant, turns)]
-    if embedded:
-        embed_all()
-    return stored
-
-
-def ask(tenant: Tenant, text: str, **fields: Any) -> Result:
-    provider = fields.pop("provider", MockProvider())
-    return searched(tenant, Query(text, **fields), provider=provider, now=NOW)
-
-
-def contents(result: Result) -> list[str]:
-    return [hit.message.content for hit in result.hits]
 
 
 # --- By words ---------------------------------------------------------------------------------------------------------
@@ -173,7 +149,7 @@ def test_hybrid_puts_what_both_find_first(tenant, settings) -> None:
     [
         ("hybrid", MockProvider(), set()),
         ("hybrid", Silent(ProviderUnavailable("gone")), {"semantic", "answer"}),
-        ("semantic", MockProvider(), {"lexical", "context", "statement", "answer", "conversation"}),
+        ("semantic", MockProvider(), {"lexical", "context", "exact", "statement", "answer", "conversation"}),
         ("lexical", MockProvider(), {"semantic", "context", "speaker", "statement", "answer", "conversation", "date"}),
     ],
     ids=["both", "both-degraded", "meaning", "words"],
