@@ -18,6 +18,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import median
 from uuid import UUID
 
 from memories.ranking.bm25 import covered
@@ -25,9 +26,10 @@ from memories.ranking.bm25 import covered
 # What a point of late interaction and a point of cosine tell, so that one set of weights serves providers with token
 # vectors and without: fitted apart, the other weights came out three times as large relative to the former.
 OF_CLOSENESS, OF_COSINE = 2.0, 2 / 3
-# A question is answered by the turn after it only if it is near to the query itself: less than this is chance.
-NEAR_CLOSENESS, NEAR_COSINE = 0.31, 0.33
-OF_NEAR_CLOSENESS, OF_NEAR_COSINE = 2.4, 1.64
+# A question is answered by the turn after it only if it is nearer to the query than the candidates are on the whole, by
+# so much; what a model makes of a language that it does not know is near to everything.
+BEYOND_CLOSENESS, BEYOND_COSINE = 0.1, 0.14
+OF_BEYOND_CLOSENESS, OF_BEYOND_COSINE = 2.4, 1.64
 LEADERS = 3  # turns that speak for their sitting
 ONLY_IF_NAMED = ("exact", "speaker", "date")
 
@@ -88,12 +90,26 @@ def meaning(similarity: float | None, closeness: float | None) -> float:
     return min(max(near, 0.0), 1.0)
 
 
-def answering(similarity: float | None, closeness: float | None) -> float:
-    """How much nearer than chance the question is that a turn follows, 0 to 1; of nothing known, 0."""
-    if closeness is not None:
-        beyond = OF_NEAR_CLOSENESS * (closeness - NEAR_CLOSENESS)
+@dataclass(frozen=True)
+class Usual:
+    """How near candidates of a query are to it, on the median; None without vectors."""
+
+    similarity: float | None = None
+    closeness: float | None = None
+
+
+def usual(similarities: Sequence[float], closenesses: Sequence[float]) -> Usual:
+    return Usual(median(similarities) if similarities else None, median(closenesses) if closenesses else None)
+
+
+def answering(similarity: float | None, closeness: float | None, *, than: Usual) -> float:
+    """How much nearer `than` usual the question is that a turn follows, 0 to 1; of nothing known, 0."""
+    if closeness is not None and than.closeness is not None:
+        beyond = OF_BEYOND_CLOSENESS * (closeness - than.closeness - BEYOND_CLOSENESS)
+    elif similarity is not None and than.similarity is not None:
+        beyond = OF_BEYOND_COSINE * (similarity - than.similarity - BEYOND_COSINE)
     else:
-        beyond = OF_NEAR_COSINE * ((similarity or 0.0) - NEAR_COSINE)
+        beyond = 0.0
     return min(max(beyond, 0.0), 1.0)
 
 

@@ -14,7 +14,7 @@ from pgvector import Vector
 from memories.importance import Formula, importance, recency
 from memories.models.message import MessageQuerySet
 from memories.models.posting import EVERY_MESSAGE
-from memories.ranking import Candidate, answering
+from memories.ranking import Candidate, Usual, answering, usual
 from memories.ranking.dates import nearness
 from memories.ranking.late_interaction import closeness
 from memories.search.query import Understood
@@ -153,6 +153,13 @@ def _likeness(tenant: Tenant, ids: Collection[UUID], meant: Understood) -> dict[
     return {message: Likeness(1.0 - distance, closeness_of.get(message)) for message, distance, _ in rows}
 
 
+def _usual(found: Sequence[Likeness]) -> Usual:
+    return usual(
+        [one.similarity for one in found if one.similarity is not None],
+        [one.closeness for one in found if one.closeness is not None],
+    )
+
+
 @dataclass(frozen=True)
 class Words:
     """How often each of the query's words stands in a message of `length` terms, and whether a named one said it."""
@@ -187,6 +194,7 @@ class Description:
     talk: Talk
     places: Mapping[str, Mapping[UUID, int]]
     likeness: Mapping[UUID, Likeness]
+    usual: Usual
     words: Mapping[UUID, Words]
     identifiers: Sequence[int]
     formula: Formula
@@ -197,11 +205,13 @@ class Description:
         cls, tenant: Tenant, meant: Understood, found: Retrieved, talk: Talk, chosen: Sequence[Turn], *, now: datetime
     ) -> "Description":
         questions = filter(None, map(talk.question_before, chosen))
+        likeness = _likeness(tenant, {turn.id for turn in (*chosen, *questions)}, meant)
         return cls(
             meant=meant,
             talk=talk,
             places={"semantic": _places(found.semantic), "lexical": _places(found.lexical)},
-            likeness=_likeness(tenant, {turn.id for turn in (*chosen, *questions)}, meant),
+            likeness=likeness,
+            usual=_usual([likeness[turn.id] for turn in chosen if turn.id in likeness]),
             words=_words(tenant, {one.id for turn in chosen for one in talk.window(turn)}, meant),
             identifiers=meant.identifiers,
             formula=Formula.from_settings(),
@@ -242,7 +252,7 @@ class Description:
     def _answers(self, turn: Turn) -> float:
         question = self.talk.question_before(turn)
         likeness = self.likeness.get(question.id, Likeness()) if question else Likeness()
-        return answering(likeness.similarity, likeness.closeness)
+        return answering(likeness.similarity, likeness.closeness, than=self.usual)
 
 
 def _places(found: Sequence[UUID]) -> dict[UUID, int]:

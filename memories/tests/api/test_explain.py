@@ -3,6 +3,7 @@
 from collections import defaultdict
 from datetime import datetime, timedelta
 from math import log
+from statistics import median
 
 import pytest
 
@@ -57,10 +58,13 @@ def semantic(explained):
     return min(max(2 / 3 * (explained["similarity"] or 0), 0), 1)
 
 
-def answers(question):
+def answers(question, hits):
+    """`hits` are all the candidates of the query: what is usual is their median."""
     if question["closeness"] is not None:
-        return min(max(2.4 * (question["closeness"] - 0.31), 0), 1)
-    return min(max(1.64 * ((question["similarity"] or 0) - 0.33), 0), 1)
+        usual = median(hit["explain"]["closeness"] for hit in hits)
+        return min(max(2.4 * (question["closeness"] - usual - 0.1), 0), 1)
+    usual = median(hit["explain"]["similarity"] for hit in hits)
+    return min(max(1.64 * (question["similarity"] - usual - 0.14), 0), 1)
 
 
 def bm25(frequencies, rarities, *, length, turns):
@@ -151,7 +155,7 @@ def test_what_other_hits_lend_a_hit_is_seen_in_them(asked):
         best = sorted(sittings[hit["conversation_id"], hit["created_at"][:10]], reverse=True)[:3]
         assert hit["explain"]["leaders"] == pytest.approx(best, abs=1e-6)
     said = [hit["explain"] for hit in hits if hit["conversation_id"] == "auction"]
-    lent = [answers(said[0]), answers(said[2]), answers(said[4])]
+    lent = [answers(said[place], hits) for place in (0, 2, 4)]
     assert [one["answers"] for one in said] == pytest.approx([0, lent[0], 0, lent[1], 0, lent[2], 0], abs=1e-6)
 
 

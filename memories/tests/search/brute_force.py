@@ -14,7 +14,7 @@ import numpy as np
 from memories.importance import Formula, importance, recency
 from memories.models import Message
 from memories.providers.mock import MockProvider
-from memories.ranking import Candidate, Ranked, answering, rank
+from memories.ranking import Candidate, Ranked, answering, rank, usual
 from memories.ranking.bm25 import rarity
 from memories.ranking.words import alternatives, names, speaker_of, terms, without_speakers
 from memories.search import Query
@@ -105,10 +105,14 @@ class Everything:
             window_frequencies=[sum(each) for each in zip(*map(self._frequencies, window), strict=True)],
             window_length=sum(len(terms(turn.content)) for turn in window),
             is_question=one.content.endswith("?"),
-            answers=answering(self._similarity(before), None) if before and before.content.endswith("?") else 0.0,
+            answers=self._answers(before) if before and before.content.endswith("?") else 0.0,
             exact=self._exact(one),
             said_by_named=speaker_of(one.content, one.metadata) in self._speakers,
         )
+
+    def _answers(self, question: Message) -> float:
+        known = [near for one in self.passing if (near := self._similarity(one)) is not None]
+        return answering(self._similarity(question), None, than=usual(known, []))
 
     def _exact(self, one: Message) -> float:
         frequencies = self._frequencies(one)
