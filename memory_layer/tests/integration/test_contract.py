@@ -1,14 +1,11 @@
-"""The SDK and the service mean the same: every method, blocking and awaited, gets a typed answer that says something.
-
-Left out: `context`, which the service does not have yet.
-"""
+"""The SDK and the service mean the same: every method, blocking and awaited, gets a typed and filled answer."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from memoire import Fact, FactSource, Hit, Job, Memoire, MemoireAsync, Message, Profile, Session, TimelineEntry
+from memoire import Context, Fact, FactSource, Hit, Job, Memoire, MemoireAsync, Message, Profile, Session, TimelineEntry
 from pydantic import BaseModel
 
 from memory_layer.tests.integration.conftest import USER, Service, got
@@ -143,3 +140,13 @@ def test_search(memory):
     assert hit.content == SAID
     assert [turn.content for turn in hit.before + hit.after] == ["Hello.", "Goodbye."]
     assert hit.explain
+
+
+def test_context(memory, fact):
+    context = got(memory.context("Where do I live?", user_id=USER, max_tokens=300, neighbours=0))
+    assert isinstance(context, Context)
+    assert is_filled(context)
+    assert is_filled(context.messages[0])
+    assert SAID in context.text
+    assert [one.content for one in context.facts] == [STATED]
+    assert 0 < context.tokens <= 300
