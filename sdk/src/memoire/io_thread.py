@@ -94,3 +94,4 @@ class IoThread:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
         await self._finish()
+        await asyncio.sleep(0)  # what was closed just now ends in the loop's next round
