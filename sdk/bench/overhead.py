@@ -29,9 +29,7 @@ def main() -> None:
     with servers(recall=0) as (memory_url, _):
         pause = max(RECALL - plain(memory_url), 0)
     with servers(recall=pause) as (memory_url, vendor_url):
-        print(
-            f"a plain call of recall: {1000 * plain(memory_url):.2f} ms, of which the server pauses {1000 * pause:.2f}"
-        )
+        print(f"recall by a plain connection: {1000 * plain(memory_url):.2f} ms")
         print(f"{'':24}{'bare ms':>9}{'wrapped ms':>12}{'added ms':>10}   (medians of {CALLS}; recall in 5 ms)")
         for surface in SURFACES:
             for kind in (Memoire, MemoireAsync):
