@@ -198,11 +198,12 @@ class Memoire:
         *,
         max_tokens: int = 1000,
         top_k: int | None = None,
+        neighbours: int | None = None,
         conversation_id: Id | None = None,
         user_id: Id | None = None,
     ) -> Context:
         """What is remembered about `query` as one block for a prompt; its text is empty when there is nothing."""
-        options = {"top_k": top_k, "conversation_id": conversation_id, "user_id": user_id}
+        options = {"top_k": top_k, "neighbours": neighbours, "conversation_id": conversation_id, "user_id": user_id}
         return self._run(calls.context(query, max_tokens=max_tokens, **options))
 
     # --- The queue and the end ------------------------------------------------------------------------------------
