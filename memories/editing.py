@@ -62,7 +62,13 @@ def _embed_again(message: Message) -> None:
     model = model_key(embedding_provider())
     MessageEmbedding.objects.get_or_create(tenant_id=message.tenant_id, message=message, model=model)
     MessageEmbedding.objects.filter(message=message).update(
-        status=EmbeddingStatus.PENDING, attempts=0, claim=None, error="", due_at=Now(), completed_at=None
+        status=EmbeddingStatus.PENDING,
+        attempts=0,
+        claim=None,
+        error="",
+        queued_at=Now(),
+        due_at=Now(),
+        completed_at=None,
     )
     EmbeddingWindow.objects.filter(message=message).delete()
     embed_after_commit([message])

@@ -117,6 +117,10 @@ MEMORY_READINESS_EMBED_TIMEOUT_SECONDS: float = env.float(
     "MEMORY_READINESS_EMBED_TIMEOUT_SECONDS", 3.0, validate=Range(0.1)
 )
 MEMORY_METRICS_ENABLED: bool = env.bool("MEMORY_METRICS_ENABLED", True)
+MEMORY_METRICS_PORT: int | None = env.int("MEMORY_METRICS_PORT", None, validate=Range(1, 65535))
+MEMORY_OTLP_ENDPOINT: str | None = env.str("MEMORY_OTLP_ENDPOINT", None)
+MEMORY_TRACE_SAMPLE_RATIO: float = env.float("MEMORY_TRACE_SAMPLE_RATIO", 1.0, validate=Range(0, 1))
+MEMORY_SENTRY_DSN: str | None = env.str("MEMORY_SENTRY_DSN", None)
 
 env.finish(unsafe=environment.unsafe(globals()) if DEPLOYED else [])
 

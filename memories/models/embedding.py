@@ -33,7 +33,9 @@ class MessageEmbeddingQuerySet(models.QuerySet["MessageEmbedding"]):
 
     def retry(self) -> int:
         """Queue these again from the start; return how many."""
-        return self.update(status=EmbeddingStatus.PENDING, attempts=0, due_at=Now(), claim=None, error="")
+        return self.update(
+            status=EmbeddingStatus.PENDING, attempts=0, queued_at=Now(), due_at=Now(), claim=None, error=""
+        )
 
 
 class MessageEmbedding(models.Model):
@@ -44,6 +46,7 @@ class MessageEmbedding(models.Model):
     model = models.CharField(max_length=MODEL_KEY_MAX)
     status = models.CharField(max_length=16, choices=EmbeddingStatus, default=EmbeddingStatus.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
+    queued_at = models.DateTimeField(db_default=Now(), help_text="Since when the text waits for this vector.")
     due_at = models.DateTimeField(db_default=Now())
     claim = models.UUIDField(null=True)
     error = models.TextField(blank=True)

@@ -1,4 +1,4 @@
-"""Queued work on facts, which messages it reads, and what it spent."""
+"""Queued work: long operations, which messages are read for facts, and what reading them spent."""
 
 from typing import Self
 
@@ -15,6 +15,17 @@ from tenants.models import EndUser, Tenant
 class JobKind(models.TextChoices):
     EXTRACT = "extract", "Extract facts"
     CONSOLIDATE = "consolidate", "Consolidate facts"
+    EMBED = "embed", "Embed again"
+    ERASE = "erase", "Erase"
+    IMPORT = "import", "Import messages"
+    REINDEX = "reindex", "Index words again"
+    RESCORE = "rescore", "Score importance again"
+    RESTORE = "restore", "Restore from the archive"
+    RESTORE_COLD = "restore_cold", "Restore from cold storage"
+    RETENTION = "retention", "Retention run"
+
+
+OF_A_PERSON = (JobKind.EXTRACT, JobKind.CONSOLIDATE)
 
 
 class JobStatus(models.TextChoices):
@@ -22,6 +33,7 @@ class JobStatus(models.TextChoices):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 OPEN = (JobStatus.QUEUED, JobStatus.RUNNING)
@@ -42,14 +54,17 @@ class JobQuerySet(models.QuerySet["Job"]):
 
 
 class Job(models.Model):
-    """A queued operation on the facts of an end user. While `claim` stands, only its holder may finish the row.
+    """A long operation on a tenant's rows. While `claim` stands, only its holder may finish the row.
 
-    `error` says why it failed, or why it still waits; `result` holds counts, never text of messages.
+    `asked` is what it was asked for and `position` where it goes on after an interruption, by ids and settings; `error`
+    says why it failed, or why it still waits; `result` holds counts. Text of messages is in none of them.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="jobs")
-    end_user = models.ForeignKey(EndUser, on_delete=models.CASCADE, db_constraint=False, related_name="jobs")
+    end_user = models.ForeignKey(
+        EndUser, on_delete=models.CASCADE, null=True, blank=True, db_constraint=False, related_name="jobs"
+    )
     conversation = models.ForeignKey(
         Conversation, on_delete=models.CASCADE, null=True, blank=True, db_constraint=False, related_name="jobs"
     )
@@ -58,6 +73,11 @@ class Job(models.Model):
     due_at = models.DateTimeField(db_default=Now())
     claim = models.UUIDField(null=True, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0)
+    asked = models.JSONField(default=dict)
+    position = models.JSONField(default=dict)
+    done = models.PositiveBigIntegerField(default=0, help_text="Steps of `total` that are done.")
+    total = models.PositiveBigIntegerField(null=True, help_text="Empty: not known, or a job of one step.")
+    is_cancelled = models.BooleanField(default=False, help_text="Its worker stops after the step it is at.")
     error = models.TextField(blank=True)
     result = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
@@ -70,6 +90,9 @@ class Job(models.Model):
             models.UniqueConstraint(fields=["tenant", "id"], name="job_of_tenant"),
             models.CheckConstraint(
                 condition=models.Q(kind__in=JobKind.values, status__in=JobStatus.values), name="job_is_known"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(kind__in=OF_A_PERSON) | ~models.Q(end_user=None), name="job_on_facts_has_a_person"
             ),
             models.CheckConstraint(
                 condition=~models.Q(status=JobStatus.RUNNING) | ~models.Q(claim=None), name="running_job_is_claimed"
@@ -86,8 +109,10 @@ class Job(models.Model):
 
     @property
     def progress(self) -> float:
-        """0 to 1: the share that is done. A job is one step, which is done or not."""
-        return 1.0 if self.status == JobStatus.SUCCEEDED else 0.0
+        """0 to 1: the share that is done."""
+        if self.status == JobStatus.SUCCEEDED:
+            return 1.0
+        return min(1.0, self.done / self.total) if self.total else 0.0
 
 
 class Reading(models.Model):
