@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: up demo test bench lint format requirements clean help
+.PHONY: up demo test bench lint format dashboards requirements clean help
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## / — /'
@@ -15,17 +15,18 @@ up: $(VENV)/runtime  ## install, start everything, serve
 demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
 	@$(BIN)/python manage.py demo
 
-test: $(VENV)/dev  ## the whole suite, with branch coverage
-	@$(BIN)/pytest -n auto --cov --cov-report=term
+test: $(VENV)/dev $(VENV)/chromium $(VENV)/prometheus  ## the whole suite, with branch coverage
+	@$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
 	@cd sdk && ../$(BIN)/pytest -n auto
 
-bench: $(VENV)/dev  ## how fast: embedding, lag, what guards and limits cost, recall, retention, the SDK
+bench: $(VENV)/dev  ## how fast: embedding, lag, what guards and limits cost, recall, retention, the admin, the SDK
 	@$(BIN)/python -m bench.embedding docs/samples/conversation.jsonl
 	@$(BIN)/python -m bench.lag
 	@$(BIN)/python -m bench.guards
 	@$(BIN)/python -m bench.limits
 	@$(BIN)/python -m bench.recall
 	@$(BIN)/python -m bench.retention --messages 20000 --tenants 20
+	@$(BIN)/python -m bench.admin
 	@for bench in overhead faults load; do (cd sdk && PYTHONPATH=src ../$(BIN)/python -m bench.$$bench) || exit 1; done
 
 lint: $(VENV)/dev  ## style, types, import contracts, migrations
@@ -39,6 +40,9 @@ lint: $(VENV)/dev  ## style, types, import contracts, migrations
 format: $(VENV)/dev  ## rewrite to house style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+dashboards: $(VENV)/dev  ## write deploy/grafana/dashboards/ from the modules beside it
+	$(BIN)/python -m deploy.grafana
 
 requirements: $(VENV)/dev  ## pin requirements/*.in again
 	PATH="$(CURDIR)/$(BIN):$$PATH" requirements/compile.sh
@@ -65,3 +69,15 @@ $(VENV)/runtime: $(BIN)/python requirements/base.txt requirements/torch.txt requ
 $(VENV)/dev: $(VENV)/runtime requirements/dev.txt
 	@$(PIP_INSTALL) -r requirements/dev.txt
 	@touch $@
+
+# A Chromium for Linux on x86-64; elsewhere the tests take Chrome where it is installed. Packed as for AWS Lambda, where
+# nothing is installed: with libraries and a font.
+$(VENV)/chromium: $(VENV)/dev $(wildcard memory_layer/tests/browser/package*.json)
+	@rm -rf $(VENV)/browser && mkdir $(VENV)/browser && cp memory_layer/tests/browser/package*.json $(VENV)/browser
+	@cd $(VENV)/browser && export PATH="$(CURDIR)/$(BIN):$$PATH" && npm ci --ignore-scripts --no-audit --no-fund --silent && \
+	 TMPDIR="$$PWD" AWS_EXECUTION_ENV=24.x node -e 'import("@sparticuz/chromium").then(it => it.default.executablePath())'
+	@rm -r $(VENV)/browser/node_modules/@sparticuz
+	@touch $@
+
+$(VENV)/prometheus: | $(BIN)/python
+	@requirements/prometheus.sh $@

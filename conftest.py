@@ -84,3 +84,21 @@ def viewer(db):
     browser = PlainBrowser()
     browser.force_login(user)
     return browser
+
+
+@pytest.fixture
+def grown():
+    """By how much a sample has grown in this test: `grown("memory_recalls_total", degraded="false")`."""
+    from prometheus_client import REGISTRY
+
+    def samples() -> dict[tuple[object, ...], float]:
+        found = [sample for family in REGISTRY.collect() for sample in family.samples]
+        return {(one.name, *sorted(one.labels.items())): one.value for one in found}
+
+    before = samples()
+
+    def growth(name: str, **labels: str) -> float:
+        key = (name, *sorted(labels.items()))
+        return samples().get(key, 0.0) - before.get(key, 0.0)
+
+    return growth

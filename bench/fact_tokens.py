@@ -106,12 +106,12 @@ def talk(tenant: "Tenant") -> None:
 
 def work_off_until(over: threading.Event) -> None:
     """Jobs as they become due, as a worker does them; all that are left at the end."""
-    from memories.facts import jobs
     from memories.facts.reading import reader
-    from memories.facts.working import work_off
+    from memories.facts.working import FLOWS, work_off
+    from memories.jobs.claims import seconds_until_next
     from memories.providers import embedding_provider
 
-    while not over.is_set() or jobs.seconds_until_next() is not None:
+    while not over.is_set() or seconds_until_next(FLOWS) is not None:
         while work_off(reader=reader(), provider=embedding_provider()):
             pass
         time.sleep(0.02)

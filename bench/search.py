@@ -89,11 +89,11 @@ def copy(tenant: Any, number: int) -> None:
             ("message", "external_id LIKE 'locomo%%'"),
         ):
             cursor.execute(
-                f"CREATE TEMP TABLE {table}_copy ON COMMIT DROP AS SELECT id AS old, gen_random_uuid() AS new"  # noqa: S608
+                f"CREATE TEMP TABLE {table}_copy ON COMMIT DROP AS SELECT id AS old, uuidv7() AS new"  # noqa: S608
                 f" FROM memories_{table} WHERE tenant_id = %s AND {own}",
                 [tenant.pk],
             )
-        for name in ("Conversation", "Message", "EmbeddingWindow", "Posting"):
+        for name in ("Conversation", "Message", "MessageEmbedding", "EmbeddingWindow", "Posting"):
             if name.lower() in apps.all_models["memories"]:
                 cursor.execute(copying(apps.get_model("memories", name), number))
         cursor.execute("DROP TABLE conversation_copy; DROP TABLE message_copy")

@@ -17,7 +17,7 @@ from datetime import date, datetime
 from itertools import chain, pairwise, zip_longest
 from uuid import UUID
 
-from memories import tokens
+from memories import metrics, tokens
 from memories.facts import recall
 from memories.facts.essentials import ESSENTIAL_MAX, essential
 from memories.facts.lexicon import fold
@@ -92,9 +92,16 @@ def _facts(
     """The user's facts that answer, best first, then the essential ones, each once; and whether by words alone."""
     if query.user_id is None:
         return [], False
+    with metrics.recall_seconds.time():
+        return _recalled(tenant, query, query.user_id, scope=scope, provider=provider, now=now)
+
+
+def _recalled(
+    tenant: Tenant, query: Query, user_id: str, *, scope: Scope, provider: EmbeddingProvider, now: datetime
+) -> tuple[list[Fact], bool]:
     meant = recall.understand(recall.Question(query.text, limit=RECALLED), provider=provider)
     with scope():
-        end_user = end_users.found(tenant, query.user_id)
+        end_user = end_users.found(tenant, user_id)
         if end_user is None:
             return [], meant.degraded
         answers = [one.fact for one in recall.recall(end_user, meant, now=now)]

@@ -6,16 +6,19 @@ LEASE; the claim's own id guards the result, so that a late worker or an edit me
 
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
+from opentelemetry import trace
 
-from memories import search_cache
+from memories import metrics, search_cache
 from memories.importance import Formula, importance_sql
 from memories.models import EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
 from memories.models.embedding import MessageEmbeddingQuerySet
@@ -29,6 +32,7 @@ from memories.providers.base import (
 )
 from memories.ranking.late_interaction import packed
 from tenants.isolation import across_tenants
+from tenants.origin import tell
 
 BATCH = 64
 BATCH_CHARACTERS = 400_000
@@ -36,9 +40,9 @@ LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
 SUSPECT_ATTEMPTS = 3  # what lost its worker after so many is taken up alone: a deadly text takes no others along
 BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=15)
-DRIFT = 0.01
 
 log = structlog.get_logger(__name__)
+tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def embed_batch(provider: EmbeddingProvider, *, only: Sequence[uuid.UUID] | None
     claimed = claim(due if only is None else due.filter(message__in=only))
     if claimed.rows:
         started = time.perf_counter()
-        _finish(claimed, provider)
+        with tracer.start_as_current_span("embed_batch", attributes={"messages": len(claimed.rows)}):
+            _finish(claimed, provider)
         log.info("batch", messages=len(claimed.rows), ms=round((time.perf_counter() - started) * 1000))
     return len(claimed.rows)
 
@@ -75,10 +80,11 @@ def embed_batch(provider: EmbeddingProvider, *, only: Sequence[uuid.UUID] | None
 @across_tenants()
 def claim(due: MessageEmbeddingQuerySet) -> Claimed:
     """Take up to BATCH rows that no other worker holds, fewer where texts are long."""
-    due.filter(attempts__gte=MAX_ATTEMPTS).update(
+    given_up = due.filter(attempts__gte=MAX_ATTEMPTS).update(
         status=EmbeddingStatus.FAILED, claim=None, error=f"The worker stopped in each of {MAX_ATTEMPTS} attempts."
     )
-    unheld = due.select_for_update(skip_locked=True, of=("self",)).select_related("message")
+    transaction.on_commit(lambda: metrics.embedding_jobs.labels("failed").inc(given_up))
+    unheld = due.select_for_update(skip_locked=True, of=("self",)).select_related("message", "tenant")
     claimed = Claimed(uuid.uuid4(), _within_budget(unheld.order_by("due_at", "pk")[:BATCH]))
     MessageEmbedding.objects.filter(pk__in=[row.pk for row in claimed.rows]).update(
         status=EmbeddingStatus.PROCESSING,
@@ -109,7 +115,10 @@ def _is_suspect(row: MessageEmbedding) -> bool:
 def _finish(claimed: Claimed, provider: EmbeddingProvider) -> None:
     """Embed and save a claimed batch; a text the provider refuses fails alone, never its neighbours."""
     try:
-        save(_embed(claimed.rows, provider), claim=claimed.claim)
+        started = time.time_ns()
+        saved = save(_embed(claimed.rows, provider), claim=claimed.claim)
+        _count(saved)
+        _tell(saved, since=started)
     except ProviderRejected as error:
         if len(claimed.rows) > 1:
             for row in claimed.rows:
@@ -132,14 +141,16 @@ def _postpone(claimed: Claimed, *, reason: str, at_least: timedelta) -> None:
 def _release(claimed: Claimed, status: EmbeddingStatus, *, reason: str, pause: timedelta = timedelta()) -> None:
     with across_tenants():
         held = MessageEmbedding.objects.filter(pk__in=[row.pk for row in claimed.rows], claim=claimed.claim)
-        held.update(status=status, claim=None, error=reason, due_at=Now() + pause)
+        count = held.update(status=status, claim=None, error=reason, due_at=Now() + pause)
+    metrics.embedding_jobs.labels("failed" if status == EmbeddingStatus.FAILED else "postponed").inc(count)
     log.warning("embedding_not_done", status=str(status), reason=reason, messages=len(claimed.rows))
 
 
 def _embed(rows: Sequence[MessageEmbedding], provider: EmbeddingProvider) -> list[Embedded]:
     """All windows of all rows in one call, handed back row by row. No transaction is open meanwhile."""
     windows = [provider.split(row.message.content) for row in rows]
-    vectors, tokens = _vectors(provider, [window for of_row in windows for window in of_row])
+    with metrics.timed(metrics.embedding_seconds, kind="document"):
+        vectors, tokens = _vectors(provider, [window for of_row in windows for window in of_row])
     result, start = [], 0
     for row, of_row in zip(rows, windows, strict=True):
         end = start + len(of_row)
@@ -156,21 +167,41 @@ def _vectors(provider: EmbeddingProvider, texts: Sequence[str]) -> tuple[Vectors
 
 
 @across_tenants()
-def save(done: Sequence[Embedded], *, claim: uuid.UUID) -> None:
-    """Store the vectors of the rows still under `claim`, and the score of their messages."""
+def save(done: Sequence[Embedded], *, claim: uuid.UUID) -> list[MessageEmbedding]:
+    """Store the vectors of the rows still under `claim`, and the score of their messages; return these rows."""
     held = MessageEmbedding.objects.filter(pk__in=[one.row.pk for one in done], claim=claim)
     kept = set(held.order_by("pk").select_for_update().values_list("pk", flat=True))
     mine = [one for one in done if one.row.pk in kept]
     messages = [one.row.message_id for one in mine]
     if not mine:
-        return
+        return []
     EmbeddingWindow.objects.filter(message__in=messages, model=mine[0].row.model).delete()
     EmbeddingWindow.objects.bulk_create(window for one in mine for window in _windows(one))
     now = timezone.now()
-    held.update(status=EmbeddingStatus.COMPLETED, claim=None, error="", completed_at=now)
+    held.update(status=EmbeddingStatus.COMPLETED, claim=None, error="", completed_at=now, origin=None)
     score(Message.objects.filter(pk__in=messages), now=now)
     for tenant_id in {one.row.tenant_id for one in mine}:
         search_cache.forget_results(tenant_id)
+    return [one.row for one in mine]
+
+
+def _count(saved: Sequence[MessageEmbedding]) -> None:
+    """Of rows whose vectors are committed: searchable from now on."""
+    now = timezone.now()
+    metrics.embedding_jobs.labels("completed").inc(len(saved))
+    for row in saved:
+        metrics.embedding_lag.observe(max(0.0, (now - row.queued_at).total_seconds()))
+
+
+def _tell(saved: Sequence[MessageEmbedding], *, since: int) -> None:
+    """A line a request: a batch serves many, and whoever follows one finds what became of its messages."""
+    waiting: dict[tuple[str, tuple[tuple[str, str], ...]], list[MessageEmbedding]] = defaultdict(list)
+    for row in saved:
+        if row.origin:
+            waiting[row.tenant.slug, tuple(row.origin.items())].append(row)
+    for (slug, origin), rows in waiting.items():
+        ms = round(max(timezone.now() - row.queued_at for row in rows) / timedelta(milliseconds=1))
+        tell(dict(origin), "searchable", since=since, tenant=slug, messages=len(rows), ms=ms)
 
 
 def _windows(one: Embedded) -> list[EmbeddingWindow]:
@@ -201,27 +232,3 @@ def queue_missing(model: str, *, limit: int = 10_000) -> int:
     rows = [MessageEmbedding(message_id=pk, tenant_id=tenant, model=model) for pk, tenant in standing]
     MessageEmbedding.objects.bulk_create(rows, ignore_conflicts=True)
     return len(rows)
-
-
-def rescore(*, now: datetime, step: int = 5_000) -> int:
-    """Refresh every stored score that has drifted by more than DRIFT since it was written; return how many.
-
-    Works in steps of `step` messages, each a short transaction; what others are just writing is left to the next run.
-    """
-    done, last = 0, uuid.UUID(int=0)
-    while keys := _rescore_after(last, now=now, step=step):
-        done, last = done + len(keys), keys[-1]
-    return done
-
-
-@across_tenants()
-def _rescore_after(last: uuid.UUID, *, now: datetime, step: int) -> list[uuid.UUID]:
-    """Refresh the first `step` drifted scores beyond the id `last`; return whose they were."""
-    current = importance_sql(now=now, formula=Formula.from_settings())
-    drifted = Message.objects.alias(now_is=current).exclude(
-        stored_importance__range=(F("now_is") - DRIFT, F("now_is") + DRIFT)
-    )
-    unheld = drifted.filter(pk__gt=last).order_by("pk").select_for_update(skip_locked=True, no_key=True)
-    keys = list(unheld.values_list("pk", flat=True)[:step])
-    score(Message.objects.filter(pk__in=keys), now=now)
-    return keys

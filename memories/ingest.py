@@ -4,6 +4,7 @@ One path serves a single message and a thousand: conversations and end users are
 inserted together, each with the row that says it is to be embedded. A worker is woken after the commit.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from memories import embedding, search_cache
+from memories import embedding, metrics, search_cache
 from memories.facts import jobs
 from memories.importance import Formula, importance
 from memories.models import Conversation, Job, Message, MessageEmbedding
@@ -168,6 +169,12 @@ def _queue(messages: Sequence[Message]) -> None:
     )
     embed_after_commit(messages)
     search_cache.forget_results(messages[0].tenant_id)
+    transaction.on_commit(lambda: _count(messages))
+
+
+def _count(messages: Sequence[Message]) -> None:
+    for role, count in Counter(message.role for message in messages).items():
+        metrics.messages_created.labels(role).inc(count)
 
 
 def embed_after_commit(messages: Sequence[Message]) -> None:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import transaction
 
+from memories import metrics
 from memories.providers.base import EmbeddingProvider, TokenProvider, Vectors, model_key
 from memories.ranking import Ranking
 
@@ -31,7 +32,8 @@ def query_embedding(provider: EmbeddingProvider, text: str) -> QueryEmbedding:
     key = f"query-embedding:{_digest(model_key(provider), text)}"
     known: QueryEmbedding | None = cache.get(key)
     if known is None:
-        known = _embedded(provider, text)
+        with metrics.timed(metrics.embedding_seconds, kind="query"):
+            known = _embedded(provider, text)
         cache.set(key, known, timeout=settings.MEMORY_CACHE_EMBEDDING_TTL_SECONDS)
     return known
 

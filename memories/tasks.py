@@ -9,15 +9,21 @@ from django.core.cache import cache
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from memories import embedding
-from memories.facts import consolidation, essentials, jobs, store, working
+from memories import embedding, upkeep
+from memories.facts import consolidation, essentials, store
+from memories.facts import working as fact_working
 from memories.facts.reading import reader
+from memories.jobs import claims, working
+from memories.jobs.working import OPERATIONS, Turn
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
+from memories.usage import roll_up, sizes
+from tenants.origin import forgotten
 
 WAKE_FLAG = "embedding-worker-is-called"
 FACT_WAKE_FLAG = "fact-worker-is-called"
 FACT_EMBED_FLAG = "fact-embedder-is-called"
+OPERATION_WAKE_FLAG = "operation-worker-is-called"
 WAKE_SECONDS = 10
 TURN_SECONDS = 5.0
 SOON_SECONDS = 10.0  # beyond, beat looks in time
@@ -33,6 +39,17 @@ def wake_embedding_worker() -> None:
 def wake_fact_worker(after: float = 0.0) -> None:
     """Have jobs that are due in `after` seconds worked off then; one call at a time, since each calls the next."""
     _call(work_off_jobs, flag=FACT_WAKE_FLAG, after=after)
+
+
+def wake_operation_worker(after: float = 0.0) -> None:
+    """Have long operations that are due in `after` seconds taken up then; as above."""
+    _call(work_off_operations, flag=OPERATION_WAKE_FLAG, after=after)
+
+
+def wake_job_workers() -> None:
+    """Have jobs of whatever kind taken up soon."""
+    wake_fact_worker()
+    wake_operation_worker()
 
 
 def wake_fact_embedder() -> None:
@@ -59,7 +76,8 @@ def embed_pending() -> None:
     stop_at = time.monotonic() + TURN_SECONDS
     while embedding.embed_batch(embedding_provider()):
         if time.monotonic() > stop_at:
-            embed_pending.delay()
+            with forgotten():
+                embed_pending.delay()
             return
 
 
@@ -71,7 +89,9 @@ def queue_missing() -> None:
 
 @shared_task
 def rescore_importance() -> None:
-    embedding.rescore(now=timezone.now())
+    """Have the scores of every tenant refreshed that have drifted: a job for each, so that none waits for another."""
+    if upkeep.queue_rescoring(now=timezone.now()):
+        wake_operation_worker()
 
 
 @shared_task
@@ -79,11 +99,25 @@ def work_off_jobs() -> None:
     """Do the jobs that are due, for TURN_SECONDS; then call a worker for the rest, and for those due soon."""
     cache.delete(FACT_WAKE_FLAG)  # before the first row is read, as above
     stop_at = time.monotonic() + TURN_SECONDS
-    while time.monotonic() < stop_at and working.work_off(reader=reader(), provider=embedding_provider()):
+    while time.monotonic() < stop_at and fact_working.work_off(reader=reader(), provider=embedding_provider()):
         pass
-    wait = jobs.seconds_until_next()
+    wait = claims.seconds_until_next(fact_working.FLOWS.keys())
     if wait is not None and wait < SOON_SECONDS:
-        wake_fact_worker(wait)
+        with forgotten():
+            wake_fact_worker(wait)
+
+
+@shared_task
+def work_off_operations() -> None:
+    """Get on with the long operations that are due, for TURN_SECONDS; then call a worker for the rest, as above."""
+    cache.delete(OPERATION_WAKE_FLAG)
+    stop_at = time.monotonic() + TURN_SECONDS
+    while time.monotonic() < stop_at and working.work_off(turn=Turn(until=stop_at)):
+        pass
+    wait = claims.seconds_until_next(OPERATIONS.keys())
+    if wait is not None and wait < SOON_SECONDS:
+        with forgotten():
+            wake_operation_worker(wait)
 
 
 @shared_task
@@ -111,4 +145,14 @@ def queue_consolidations() -> None:
 
 @shared_task
 def forget_finished_jobs() -> None:
-    jobs.forget_finished(now=timezone.now())
+    claims.forget_finished(now=timezone.now())
+
+
+@shared_task
+def roll_up_usage() -> None:
+    roll_up.roll_up(now=timezone.now())
+
+
+@shared_task
+def measure_tenants() -> None:
+    sizes.measure(now=timezone.now())

@@ -15,8 +15,11 @@ from unfold.admin import TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from memory_layer import tenant_page
 from tenants import audit
 from tenants.admin_base import Audited
+
+__all__ = ["navigation", "tenant_page"]
 
 Action = Callable[[Any, HttpRequest, QuerySet[Any]], Any]
 
@@ -35,7 +38,6 @@ SIDEBAR = {
     "Facts": {
         "memories.fact": ("Facts", "fact_check"),
         "memories.fact.person": ("People", "timeline"),
-        "memories.job": ("Jobs", "pending_actions"),
         "memories.tokenspend": ("Token spend", "toll"),
         "memories.fact.playground": ("Playground", "science"),
     },
@@ -47,7 +49,8 @@ SIDEBAR = {
         "retention.coldfile": ("Cold storage", "ac_unit"),
         "retention.receipt": ("Receipts", "receipt_long"),
     },
-    "Schedules": {
+    "Operations": {
+        "memories.job": ("Jobs", "pending_actions"),
         "django_celery_beat.periodictask": ("Periodic tasks", "schedule"),
         "django_celery_beat.intervalschedule": ("Intervals", "timer"),
         "django_celery_beat.crontabschedule": ("Crontabs", "calendar_month"),

@@ -5,7 +5,7 @@ import warnings
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init, worker_ready
+from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_ready
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
@@ -17,10 +17,26 @@ app.autodiscover_tasks()
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 app.steps["worker"].add(DjangoStructLogInitStep)
 
+from memory_layer import task_lines  # noqa: E402, F401 - it connects its receivers
+
 
 @setup_logging.connect
 def keep_django_logging(**_: Any) -> None:
     """Celery configures no logging of its own while a receiver is connected: Django's stays."""
+
+
+@worker_process_init.connect
+def begin_traces(**_: Any) -> None:
+    from memory_layer import tracing
+
+    tracing.start()
+
+
+@worker_process_shutdown.connect
+def send_last_traces(**_: Any) -> None:
+    from memory_layer import tracing
+
+    tracing.stop()
 
 
 @worker_process_init.connect
@@ -36,3 +52,4 @@ def take_up_abandoned_work(**_: Any) -> None:
     """A worker that starts may follow one that died: look for work now, not at the next beat."""
     app.send_task("memories.tasks.embed_pending", queue="embed")
     app.send_task("memories.tasks.work_off_jobs", queue="extract")
+    app.send_task("memories.tasks.work_off_operations", queue="maintenance")

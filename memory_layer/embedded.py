@@ -6,22 +6,24 @@ TCP: the sockets are behind directories of mode 0700. Layout of the data directo
 
     postgres/  postgres.conf  postgres.log  redis.sock  redis.log  redis.pid  start.lock  users.lock
 
-`python -m memory_layer.embedded start|stop|status DATA_DIR` does it by hand.
+`python -m memory_layer.embedded start|stop|status DATA_DIR` does it by hand, and `… run DATA_DIR psql …` runs one of
+PostgreSQL's own programs on the database.
 """
 
 import argparse
 import atexit
 import fcntl
 import os
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 from memory_layer.embedded_servers import EmbeddedServerError, Postgres, Redis, open_private
 
-__all__ = ["EmbeddedServerError", "Lease", "database_url", "lease", "redis_url", "start", "stop"]
+__all__ = ["EmbeddedServerError", "Lease", "database_url", "lease", "redis_url", "run", "start", "stop"]
 
 
 def database_url(data_dir: Path) -> str:
@@ -62,6 +64,16 @@ def stop(data_dir: Path) -> None:
     if data_dir.is_dir():
         with _start_lock(data_dir):
             _stop_servers(data_dir)
+
+
+def run(data_dir: Path, program: str, arguments: Sequence[str]) -> int:
+    """Run a program of PostgreSQL's (psql, pg_dump, …) on the database as its superuser; return its exit status.
+
+    Raises `EmbeddedServerError`, also for a program that is not there.
+    """
+    with lease(data_dir, redis=False):
+        postgres = Postgres(data_dir)
+        return subprocess.run([postgres.client(program), *arguments], env=os.environ | postgres.as_superuser).returncode
 
 
 def _start_servers(data_dir: Path, *, durable: bool, postgres: bool = True, redis: bool = True) -> None:
@@ -145,9 +157,14 @@ def _start_lock(data_dir: Path) -> Iterator[None]:
 def main(arguments: list[str]) -> None:
     """The command line: servers started here run until they are stopped, or until the last lease is released."""
     parser = argparse.ArgumentParser(prog="python -m memory_layer.embedded", description=main.__doc__)
-    parser.add_argument("action", choices=["start", "stop", "status"])
+    parser.add_argument("action", choices=["start", "stop", "status", "run"])
     parser.add_argument("data_dir", type=Path)
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="with run: psql, pg_dump, pg_restore … and arguments")
     options = parser.parse_args(arguments)
+    if bool(options.command) != (options.action == "run"):
+        parser.error("run, and nothing else, takes a program and its arguments.")
+    if options.action == "run":
+        sys.exit(run(options.data_dir, options.command[0], options.command[1:]))
     if options.action == "start":
         start(options.data_dir)
     elif options.action == "stop":

@@ -173,6 +173,19 @@ class Postgres(Server):
         conninfo = make_conninfo(self._superuser("postgres"), connect_timeout=2)
         return psycopg.pq.PGconn.ping(conninfo.encode()) == psycopg.pq.Ping.OK
 
+    @property
+    def as_superuser(self) -> dict[str, str]:
+        """The variables that tell PostgreSQL's programs where the database is, and to be its superuser."""
+        where = {"PGHOST": str(self.socket.parent), "PGPORT": "5432"}
+        return where | {"PGUSER": "postgres", "PGDATABASE": "memory_layer"}
+
+    def client(self, program: str) -> Path:
+        """Where a program such as pg_dump is."""
+        found = self._programs() / program
+        if found.parent != self._programs() or not found.is_file():
+            raise EmbeddedServerError(f"PostgreSQL has no program {program!r}; psql, pg_dump and pg_restore are some")
+        return found
+
     def _superuser(self, database: str) -> str:
         return make_conninfo(self.url, user="postgres", dbname=database)
 

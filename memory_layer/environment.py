@@ -67,6 +67,9 @@ def unsafe(values: Mapping[str, Any]) -> list[str]:
         "MEMORY_API_KEYS: at least one deployment key is needed.": not values["MEMORY_API_KEYS"],
         "MEMORY_REQUIRE_API_KEY: the API may be open in local and test only.": not values["MEMORY_REQUIRE_API_KEY"],
         "MEMORY_SECRET_KEY: set a long random one of your own.": _is_guessable(values["MEMORY_SECRET_KEY"]),
+        "MEMORY_SECRET_KEY_FALLBACKS: leave out what others can guess.": any(
+            _is_guessable(secret) for secret in values["MEMORY_SECRET_KEY_FALLBACKS"] or ()
+        ),
         "MEMORY_DEBUG: must be off.": values["MEMORY_DEBUG"],
         "MEMORY_ALLOWED_ORIGINS: name the origins, `*` is refused.": "*" in (values["MEMORY_ALLOWED_ORIGINS"] or ()),
         "MEMORY_DATABASE_URL: needed, the embedded PostgreSQL is for local use.": not values["MEMORY_DATABASE_URL"],

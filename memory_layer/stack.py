@@ -25,10 +25,12 @@ OPERATOR = "admin"
 
 def api_command(*, workers: int = 1, threads: int = API_THREADS) -> list[str]:
     """granian with blocking threads: measured against gunicorn in docs/adr/0003."""
+    as_json = settings.MEMORY_LOG_FORMAT == "json"
     return python(
         *("-m", "granian", "memory_layer.wsgi:application", "--interface", "wsgi", "--no-ws"),
         *("--host", settings.MEMORY_HOST, "--port", str(settings.MEMORY_PORT)),
         *("--workers", str(workers), "--blocking-threads", str(threads), "--log-level", "error"),
+        *(("--log-config", str(settings.BASE_DIR / "memory_layer" / "granian_log.json")) if as_json else ()),
         *("--respawn-failed-workers", "--workers-kill-timeout", "15"),
     )
 

@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
 
 from memory_layer import health
+from memory_layer.metrics.exposition import metrics
 
 urlpatterns = [
     path("", RedirectView.as_view(url="/docs")),
@@ -22,5 +23,5 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/", admin.site.urls),
 ]
-if settings.MEMORY_METRICS_ENABLED:
-    urlpatterns.append(path("", include("django_prometheus.urls")))
+if settings.MEMORY_METRICS_ENABLED and not settings.MEMORY_METRICS_PORT:
+    urlpatterns.append(path("metrics", metrics))

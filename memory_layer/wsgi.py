@@ -5,10 +5,12 @@ import os
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from memory_layer import tracing
 from memory_layer.deadline import limit_statements
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
 limit_statements(settings.DATABASES)
+tracing.start()
 
 application = get_wsgi_application()
 

@@ -8,7 +8,16 @@ class RetentionConfig(AppConfig):
     name = "retention"
 
     def ready(self) -> None:
+        from memories.jobs import working
+        from memories.models import JobKind
+        from retention import cold, restoring, runs
+        from retention.erasure import as_job
+
         post_migrate.connect(schedule_runs, sender=self)
+        working.register(JobKind.RETENTION, runs.OPERATION, ended=runs.job_ended)
+        working.register(JobKind.RESTORE, restoring.OPERATION)
+        working.register(JobKind.RESTORE_COLD, cold.RESTORING)
+        working.register(JobKind.ERASE, as_job.flow)
 
 
 def schedule_runs(**_: Any) -> None:

@@ -15,13 +15,15 @@ from itertools import islice
 from typing import IO, Any
 from uuid import UUID
 
+import structlog
 from django.db import connection, transaction
 from django.db.models import F, Model, Q, TextField
 from django.db.models.functions import MD5, Cast, JSONObject, Now
 from psycopg.types.json import Jsonb
 
 from memories import editing, search_cache
-from memories.models import Conversation, EmbeddingWindow, Message, MessageEmbedding
+from memories.jobs.steps import Operation, Step
+from memories.models import Conversation, EmbeddingWindow, Job, Message, MessageEmbedding
 from memories.models.message import MessageQuerySet
 from memories.search import postings
 from retention import cold_files
@@ -57,6 +59,8 @@ INSERT = """
 INSERT INTO {table} ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::{table}, %s)
 ON CONFLICT DO NOTHING RETURNING id::text
 """
+
+log = structlog.get_logger(__name__)
 
 
 class ChangedMeanwhile(Exception):
@@ -276,3 +280,32 @@ def _windows(tenant: Tenant, record: Mapping[str, Any]) -> Iterator[EmbeddingWin
             vector=cold_files.vector(one["vector"]),
             tokens=tokens,
         )
+
+
+# --- Back, as a job -------------------------------------------------------------------------------------------------
+
+
+def restore_next(job: Job) -> Step | None:
+    """Restore the next of the files that were asked for; one that cannot be read is counted and passed over.
+
+    Again, a file is restored once: a worker that dies between a file and its note leaves counts behind, and no message.
+    """
+    place = job.position.get("next", 0)
+    ids = job.asked["files"][place : place + 1]
+    if not ids:
+        return None
+    with tenant_scope(job.tenant):
+        file = ColdFile.objects.filter(tenant=job.tenant, pk=ids[0]).select_related("tenant").first()
+    return Step({"next": place + 1}, done=1, counts=_restored(file) if file else {"gone": 1})
+
+
+def _restored(file: ColdFile) -> dict[str, int]:
+    try:
+        done = restore(file)
+    except cold_files.CorruptColdFile as error:
+        log.error("cold_file_unreadable", file=str(file.pk), reason=str(error))  # noqa: TRY400 - the reason is all
+        return {"unreadable": 1}
+    return {"restored": done.messages, "skipped": done.skipped}
+
+
+RESTORING = Operation(step=restore_next, measure=lambda job: len(job.asked["files"]), is_atomic=False)

@@ -1,6 +1,5 @@
 """What is kept how long, what a run decided and did, what lies in cold storage, and receipts of erasure."""
 
-from datetime import timedelta
 from typing import Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,8 +9,6 @@ from django.utils import timezone
 
 from tenants.ids import new_id
 from tenants.models import Tenant
-
-LEASE = timedelta(seconds=60)
 
 
 class Action(models.TextChoices):
@@ -139,17 +136,9 @@ class RunQuerySet(models.QuerySet["Run"]):
     def running(self) -> Self:
         return self.filter(status=Run.Status.RUNNING)
 
-    def abandoned(self) -> Self:
-        """Running, yet nobody works on them: whoever did has not been heard of for LEASE."""
-        return self.running().filter(models.Q(lease_until=None) | models.Q(lease_until__lt=Now()))
-
-    def take(self) -> bool:
-        """Make this one run mine for LEASE, unless somebody works on it; whether it is."""
-        return self.abandoned().update(lease_until=Now() + LEASE) == 1
-
 
 class Run(models.Model):
-    """One plan of one tenant at the moment `planned_for`, and how far it has been carried out.
+    """One plan of one tenant at the moment `planned_for`, and how far the job of the same id has carried it out.
 
     `planned` is a list of {action, reason, count, bytes, oldest, newest}, `sample` one of {message_id, action, reason}:
     what the plan chose. The other numbers count what has come of it.
@@ -182,7 +171,6 @@ class Run(models.Model):
     moved = models.PositiveIntegerField("moved to cold storage", default=0)
     skipped = models.PositiveIntegerField(default=0, help_text="Changed, held or gone since the plan was made.")
     error = models.TextField(blank=True)
-    lease_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     finished_at = models.DateTimeField(null=True)
 
@@ -198,10 +186,7 @@ class Run(models.Model):
                 name="one_run_of_a_tenant_at_a_time",
             ),
         ]
-        indexes = [
-            models.Index(fields=["tenant", "-created_at", "-id"], name="run_by_time"),
-            models.Index(fields=["lease_until"], condition=models.Q(status="running"), name="run_unfinished"),
-        ]
+        indexes = [models.Index(fields=["tenant", "-created_at", "-id"], name="run_by_time")]
 
     def __str__(self) -> str:
         return f"{'dry run' if self.dry_run else 'run'} of {self.created_at:%Y-%m-%d %H:%M}"
@@ -237,6 +222,22 @@ class PlannedItem(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.message_id}: {self.reason}"
+
+
+class Forecast(models.Model):
+    """How many messages the policy and rules in force will have chosen for `action` in `days` days from `made_at`."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="retention_forecasts")
+    days = models.PositiveSmallIntegerField()
+    action = models.CharField(max_length=24, choices=Action)
+    count = models.PositiveIntegerField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "days", "action"], name="forecast_is_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.action} in {self.days} days: {self.count}"
 
 
 class ColdFile(models.Model):

@@ -92,11 +92,16 @@ def unprotected(tenant: Tenant) -> MessageQuerySet:
 
 def write_down(run: Run, deciding: Sequence[Criterion]) -> None:
     """Store what `deciding` choose at `run.planned_for` as the items of `run`, and the report on them."""
-    for criterion in deciding:
-        _insert(run, criterion, _eligible(run, criterion.action))
+    choose(run, deciding)
     run.planned = _counted(run)
     run.sample = [row for one in run.planned for row in _sample(run, one["action"], one["reason"])]
     run.total = sum(one["count"] for one in run.planned)
+
+
+def choose(run: Run, deciding: Sequence[Criterion]) -> None:
+    """Store the items alone."""
+    for criterion in deciding:
+        _insert(run, criterion, _eligible(run, criterion.action))
 
 
 def _eligible(run: Run, action: str) -> MessageQuerySet:

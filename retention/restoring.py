@@ -8,7 +8,9 @@ from uuid import UUID
 from django.db.models import QuerySet
 
 from memories import editing
-from memories.models import Message
+from memories.jobs.steps import Operation, Step
+from memories.jobs.working import GivenUp
+from memories.models import Job, JobKind, Message
 from memories.models.message import MessageQuerySet
 from retention.models import Action, PlannedItem, Run
 from tenants import audit
@@ -22,7 +24,7 @@ def archived(
     tenant: Tenant,
     *,
     ids: Collection[UUID] | None = None,
-    conversation_id: str | None = None,
+    conversation: UUID | None = None,
     run: Run | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -33,7 +35,7 @@ def archived(
     """
     filters = {
         "pk__in": ids,
-        "conversation__external_id": conversation_id,
+        "conversation": conversation,
         "archived_at__gte": since,
         "archived_at__lte": until,
     }
@@ -46,15 +48,14 @@ def _archived_by(run: Run) -> QuerySet[PlannedItem, Any]:
     return run.items.filter(action=Action.ARCHIVE, done_at__isnull=False).values("message_id")
 
 
-def restore(tenant: Tenant, *, on_batch: Callable[[int], object] = lambda _: None, **chosen: Any) -> int:
-    """Have what `archived` chooses be found again, in batches; return how many. `on_batch` sees how many so far.
+def restore(tenant: Tenant, **chosen: Any) -> int:
+    """Have what `archived` chooses be found again, in batches; return how many.
 
     The next run may archive them again: pin them or change the policy first.
     """
     done = 0
     while count := _restore_batch(tenant, chosen):
         done += count
-        on_batch(done)
     return done
 
 
@@ -65,3 +66,42 @@ def _restore_batch(tenant: Tenant, chosen: Mapping[str, Any]) -> int:
         if done:
             audit.record("retention.restored", chosen.get("run"), tenant=tenant, messages=done)
         return done
+
+
+# --- As a job -------------------------------------------------------------------------------------------------------
+
+
+def asked(**chosen: Any) -> dict[str, Any]:
+    """What `archived` is to choose, as a job keeps it."""
+    spelt: dict[str, Callable[[Any], Any]] = {
+        "run": lambda run: str(run.pk),
+        "ids": lambda ids: [str(one) for one in ids],
+        "conversation": str,
+        "since": datetime.isoformat,
+        "until": datetime.isoformat,
+    }
+    return {name: spelt[name](value) for name, value in chosen.items()}
+
+
+def queue(tenant: Tenant, **chosen: Any) -> Job:
+    """Have a worker restore what `archived` chooses; in the tenant's scope."""
+    return Job.objects.create(tenant=tenant, kind=JobKind.RESTORE, asked=asked(**chosen))
+
+
+def _chosen_by(job: Job) -> dict[str, Any]:
+    """Raises GivenUp where that was a run, and is gone."""
+    chosen = dict(job.asked)
+    if "run" in chosen:
+        chosen["run"] = Run.objects.for_tenant(job.tenant).filter(pk=chosen["run"]).first()
+        if chosen["run"] is None:
+            raise GivenUp("The retention run is gone.")
+    times = {name: datetime.fromisoformat(chosen[name]) for name in ("since", "until") if name in chosen}
+    return chosen | times
+
+
+def _step(job: Job) -> Step | None:
+    done = _restore_batch(job.tenant, _chosen_by(job))
+    return Step({}, done=done, counts={"restored": done}) if done else None
+
+
+OPERATION = Operation(step=_step, measure=lambda job: archived(job.tenant, **_chosen_by(job)).count())

@@ -10,15 +10,19 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, OperationalError, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from memories import editing
+from memories.jobs import claims, working
+from memories.jobs.steps import Operation, Step
+from memories.jobs.working import GivenUp, Turn
+from memories.models import Job, JobKind, JobStatus
 from memories.models.message import MessageQuerySet
-from retention import cold, plan
-from retention.models import LEASE, Action, Mode, PlannedItem, Rule, Run
+from retention import cold, cold_files, metrics, plan
+from retention.models import Action, Mode, PlannedItem, Rule, Run
 from retention.policies import policy_of
 from tenants import audit
 from tenants.isolation import across_tenants, tenant_scope
@@ -41,10 +45,12 @@ def begin(
     dry_run: bool | None = None,
     actions: Collection[str] = Action.values,
     now: datetime | None = None,
+    wait: timedelta = timedelta(),
 ) -> Run:
-    """Plan a run of `tenant` and store it; `execute` carries it out. Without `dry_run` the policy's mode decides.
+    """Plan a run of `tenant` and store it, with the job that carries it out.
 
-    Raises AlreadyRunning.
+    Without `dry_run` the policy's mode decides. Workers leave the job for `wait` to whoever begins it, to `execute` it
+    there. Raises AlreadyRunning.
     """
     with tenant_scope(tenant):
         policy = policy_of(tenant)
@@ -54,6 +60,10 @@ def begin(
         plan.write_down(run, plan.criteria(policy, rules, actions=actions))
         if is_dry or not run.total:
             run.status, run.finished_at = Run.Status.COMPLETED, timezone.now()
+            metrics.count_run_after_commit(run.status, dry_run=is_dry)
+        else:
+            due = {"due_at": Now() + wait, "total": run.total}
+            Job.objects.create(pk=run.pk, tenant=tenant, kind=JobKind.RETENTION, asked={"actions": run.actions}, **due)
         run.save()
         audit.record("retention.planned", run, tenant=tenant, dry_run=is_dry, total=run.total)
     return run
@@ -68,29 +78,72 @@ def _new(tenant: Tenant, **fields: Any) -> Run:
 
 
 def execute(run: Run, *, until: float | None = None, on_batch: Callable[[Run], object] = lambda _: None) -> None:
-    """Carry out what is left of `run`, unless another process is at it; at the end its row says how far it came.
+    """Carry out what is left of `run` here and now, unless another process is at it; its row says how far it came.
 
-    Stops early after `until` (of `time.monotonic`), to be continued. `on_batch` sees the run after each batch.
+    Stops early after `until` (of `time.monotonic`), and workers go on. `on_batch` sees the run after each batch.
     """
-    if not _take(run):
-        return
-    try:
-        while _next_batch(run):
-            on_batch(run)
-            if until is not None and time.monotonic() > until:
-                break
-    except OperationalError:
-        raise  # the database is away: the run goes on when it is back
-    except Exception as error:
-        with tenant_scope(run.tenant):
-            _close(run, Run.Status.FAILED, error=f"{type(error).__name__}: {error}")
-        raise
-    _let_go(run)
+
+    def tell(_: Job) -> None:
+        _refresh(run)
+        on_batch(run)
+
+    working.work_off(turn=Turn(until, tell), only=[run.pk])
+    _refresh(run)
 
 
-def _take(run: Run) -> bool:
+def _refresh(run: Run) -> None:
     with tenant_scope(run.tenant):
-        return Run.objects.filter(pk=run.pk).take()
+        run.refresh_from_db()
+
+
+# --- As a job, which bears the run's id -----------------------------------------------------------------------------
+
+
+def step(job: Job) -> Step | None:
+    """Carry out the next batch of the run; None at its end. Whatever ended a step, the run's counts are right."""
+    run = _going_on(job)
+    try:
+        if run is not None and not _next_batch(run):
+            return None
+    except cold_files.CorruptColdFile as error:
+        raise GivenUp(str(error)) from None
+    counts = {name: getattr(run, name) - job.result.get(name, 0) for name in (*COUNTERS.values(), "skipped") if run}
+    return Step(job.position, done=sum(counts.values()), counts={name: n for name, n in counts.items() if n})
+
+
+def _going_on(job: Job) -> Run | None:
+    """The run, running, again if it had ended and is tried again; None where somebody has just cancelled it."""
+    with tenant_scope(job.tenant):
+        run = Run.objects.for_tenant(job.tenant).select_related("tenant").get(pk=job.pk)
+        if run.status == Run.Status.RUNNING:
+            return run
+        if Job.objects.filter(pk=job.pk, is_cancelled=True).exists():
+            return None
+        return _reopened(run)
+
+
+def _reopened(run: Run) -> Run:
+    try:
+        with transaction.atomic():
+            Run.objects.filter(pk=run.pk).update(status=Run.Status.RUNNING, error="", finished_at=None)
+    except IntegrityError:
+        raise GivenUp("Another run of the tenant is not finished; try again when it is.") from None
+    run.refresh_from_db()
+    return run
+
+
+OPERATION = Operation(step=step, is_atomic=False)
+STATUS = {
+    JobStatus.SUCCEEDED: Run.Status.COMPLETED,
+    JobStatus.FAILED: Run.Status.FAILED,
+    JobStatus.CANCELLED: Run.Status.CANCELLED,
+}
+
+
+def job_ended(ids: Collection[UUID], status: JobStatus, error: str) -> None:
+    """A run ends with its job, in the same transaction."""
+    for run in Run.objects.filter(pk__in=ids).select_related("tenant"):
+        _close(run, STATUS[status], error=error)
 
 
 def _next_batch(run: Run) -> bool:
@@ -116,7 +169,9 @@ def _carry_out(run: Run, items: Sequence[PlannedItem], action: str, *, changed: 
     written = cold.write(run, meant, batch=items[0].pk) if action == Action.COLD else None
     try:
         with tenant_scope(run.tenant):
-            _count(run, items, action, done=_apply(run, action, meant, written))
+            done = _apply(run, action, meant, written)
+            _count(run, items, action, done=done)
+        metrics.messages.labels(action).inc(done)
     except cold.ChangedMeanwhile as error:
         cold.discard(error.written)
         _carry_out(run, items, action, changed=changed | error.messages)
@@ -134,7 +189,7 @@ def _apply(run: Run, action: str, messages: MessageQuerySet, written: cold.Writt
 def _count(run: Run, items: Sequence[PlannedItem], action: str, *, done: int) -> None:
     run.items.filter(pk__in=[item.pk for item in items]).update(done_at=Now())
     counts = {COUNTERS[action]: F(COUNTERS[action]) + done, "skipped": F("skipped") + len(items) - done}
-    Run.objects.filter(pk=run.pk).update(lease_until=Now() + LEASE, **counts)
+    Run.objects.filter(pk=run.pk).update(**counts)
     run.refresh_from_db(fields=list(counts))
 
 
@@ -147,27 +202,23 @@ def _still_meant(run: Run, items: Sequence[PlannedItem]) -> MessageQuerySet:
     return plan.unprotected(run.tenant).filter(unchanged, pk__in=[*archived, *live])
 
 
-def _let_go(run: Run) -> None:
-    """Free the run for whoever continues it; close it if nothing is left to do."""
-    with tenant_scope(run.tenant):
-        Run.objects.filter(pk=run.pk).update(lease_until=None)
-        if not run.items.open().exists():
-            _close(run, Run.Status.COMPLETED)
-        run.refresh_from_db()
-
-
 def cancel(run: Run) -> bool:
     """Stop a run after the batch it is at; what it did stays. False if it had ended already."""
     with tenant_scope(run.tenant):
-        return _close(run, Run.Status.CANCELLED)
+        was_running = Run.objects.filter(pk=run.pk).running().exists()
+        claims.cancel(Job.objects.filter(tenant=run.tenant, pk=run.pk))
+        _close(run, Run.Status.CANCELLED)
+        run.refresh_from_db()
+    return was_running
 
 
 def _close(run: Run, status: Run.Status, *, error: str = "") -> bool:
     """End a running run and write that down; False if it had ended already."""
     running = Run.objects.filter(pk=run.pk).running()
-    if not running.update(status=status, error=error, lease_until=None, finished_at=Now()):
+    if not running.update(status=status, error=error, finished_at=Now()):
         return False
     run.refresh_from_db()
+    metrics.count_run_after_commit(status, dry_run=run.dry_run)
     counts = {name: getattr(run, name) for name in (*COUNTERS.values(), "skipped")}
     audit.record(f"retention.{status}", run, tenant=run.tenant, **counts)
     return True

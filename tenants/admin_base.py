@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta
+from functools import wraps
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode
 
@@ -49,6 +50,7 @@ __all__ = [
     "enters_own_scopes",
     "link",
     "list_url",
+    "once",
     "row_url",
 ]
 
@@ -189,6 +191,19 @@ def display(
     """unfold's decorator, typed; `label` gives each value a colour: info, success, warning or danger."""
     decorator = decorators.display(description=description, ordering=ordering, label=label)
     return cast("Callable[[Column], Column]", decorator)
+
+
+def once(method: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A column that asks the database does so once a row: the template of a row's page shows it several times over."""
+
+    @wraps(method)
+    def shown(page: Any, row: Model) -> Any:
+        kept = vars(row).setdefault("_shown", {})
+        if method.__name__ not in kept:
+            kept[method.__name__] = method(page, row)
+        return kept[method.__name__]
+
+    return shown
 
 
 def at(time: Any) -> str:

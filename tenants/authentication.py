@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 from rest_framework import authentication, exceptions
@@ -67,10 +68,19 @@ class ApiKeyAuthentication(authentication.BaseAuthentication):
             return None
         caller, name = _recognised(key) if key else (Caller(kind="open"), "no key")
         audit.act_as(audit.ActorKind.KEY, name, address=client_address(request))
+        _say(caller)
         return caller, None
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
+
+
+def _say(caller: Caller) -> None:
+    """On every line from here on: whose key it is, never the key."""
+    said = {"key_id": str(caller.key_id)} if caller.key_id else {}
+    if caller.tenant:
+        said["tenant"] = caller.tenant.slug
+    structlog.contextvars.bind_contextvars(**said)
 
 
 def _given_key(request: Request) -> str | None:

@@ -5,25 +5,21 @@ from typing import Any
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import Model, Q, QuerySet
-from django.db.models.functions import Left, Length
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from memories import editing
-from memories.admin.base import CONVERSATION_FILTER, StoredPage, holds_and_links
+from memories.admin import transcript
+from memories.admin.base import StoredPage, holds_and_links
 from memories.models import Conversation, Hold, Message
 from memories.models.conversation import ConversationQuerySet
 from memories.models.message import MessageQuerySet
-from tenants.admin_base import AutocompleteSelectFilter, DayRangeFilter, display, list_url
+from tenants.admin_base import AutocompleteSelectFilter, ButtonPage, DayRangeFilter, display, once
 from tenants.ids import as_uuid
-
-TURNS = 200
-TURN_LENGTH = 2_000
 
 
 @admin.register(Conversation)
-class ConversationAdmin(StoredPage):
+class ConversationAdmin(StoredPage, ButtonPage):
     list_display = ("external_id", "title", "tenant", "created_at")
     list_filter = (("tenant", AutocompleteSelectFilter), ("created_at", DayRangeFilter))
     list_select_related = ("tenant",)
@@ -31,7 +27,7 @@ class ConversationAdmin(StoredPage):
     search_help_text = "Conversation id, in full"
     sortable_by = ()
     actions = ("archive", "restore", "delete_selected")
-    fields = ("external_id", "title", "tenant", "metadata", "created_at", "updated_at", "holds", "transcript")
+    fields = ("external_id", "title", "tenant", "metadata", "created_at", "updated_at", "holds")
     log_fields = ("external_id",)
 
     def get_search_results(
@@ -40,18 +36,14 @@ class ConversationAdmin(StoredPage):
         term = search_term.strip()
         return (queryset.filter(Q(external_id=term) | Q(pk=as_uuid(term))) if term else queryset), False
 
-    @display(description=f"First {TURNS} turns")
-    def transcript(self, conversation: Conversation) -> SafeString:
-        turns = Message.objects.filter(conversation=conversation).order_by("created_at", "id")
-        shown = turns.defer("content", "metadata").annotate(text=Left("content", TURN_LENGTH), length=Length("content"))
-        context = {
-            "turns": shown[:TURNS],
-            "limit": TURN_LENGTH,
-            "all_messages": list_url("memories_message", **{CONVERSATION_FILTER: conversation.pk}),
-        }
-        return render_to_string("memories/admin/transcript.html", context)
+    def buttons(self, row: Conversation) -> tuple[str, ...]:
+        return ("archive", "restore")
+
+    def below(self, request: HttpRequest, row: Conversation) -> dict[str, Any]:
+        return transcript.of(request, row)
 
     @display(description="Holds")
+    @once
     def holds(self, conversation: Conversation) -> SafeString:
         mine = Hold.objects.filter(tenant=conversation.tenant_id, conversation=conversation)
         return holds_and_links(mine, conversation, "conversation", Hold.Kind.LEGAL)

@@ -11,11 +11,13 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from memories import upkeep
 from memories.models import MessageEmbedding
 from memories.models.embedding import MessageEmbeddingQuerySet
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
-from memories.tasks import wake_embedding_worker
+from memories.tasks import wake_embedding_worker, wake_operation_worker
+from tenants import audit
 from tenants.admin_base import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
@@ -25,6 +27,7 @@ from tenants.admin_base import (
     display,
     link,
 )
+from tenants.models import Tenant
 
 EXCERPT = 120
 STATUS_COLOURS = {"pending": "info", "processing": "warning", "completed": "success", "failed": "danger"}
@@ -81,8 +84,9 @@ class MessageEmbeddingAdmin(EmbeddingState, EmbedAgainPage):
 
     list_display = ("message_excerpt", "tenant", "state", "attempts", "due_at", "error_excerpt", "model")
     list_filter = (("status", ChoicesDropdownFilter), ("tenant", AutocompleteSelectFilter))
+    list_display_links = ("due_at",)  # the first column leads to the message
     list_select_related = ("tenant",)
-    actions = ("embed_again",)
+    actions = ("embed_again", "embed_failed_of_tenant", "embed_all_of_tenant")
     sortable_by = ()
     fields = ("message_excerpt", "tenant", *FIELDS)
 
@@ -101,6 +105,32 @@ class MessageEmbeddingAdmin(EmbeddingState, EmbedAgainPage):
 
     def embeddings_of(self, queryset: QuerySet[Any]) -> MessageEmbeddingQuerySet:
         return MessageEmbedding.objects.filter(pk__in=queryset.values("pk"))
+
+    @admin.action(description="Embed all that failed of the tenant again", permissions=["embed_again"])
+    def embed_failed_of_tenant(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return self._queued(request, queryset, action="embed_failed_of_tenant", only_failed=True)
+
+    @admin.action(description="Embed everything of the tenant again", permissions=["embed_again"])
+    def embed_all_of_tenant(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return self._queued(request, queryset, action="embed_all_of_tenant", only_failed=False)
+
+    def _queued(
+        self, request: HttpRequest, queryset: QuerySet[Any], *, action: str, only_failed: bool
+    ) -> HttpResponse | None:
+        """A job for each tenant of the rows: it takes its time, and is seen and cancelled as others are."""
+        question = f"Embed {'all that failed' if only_failed else 'everything'} of the tenants of these again?"
+        consequence = (
+            "A job for each tenant has it done, a few messages at a time. Search uses the old vectors until then."
+        )
+        if page := ask_first(self, request, queryset, action=action, question=question, consequence=consequence):
+            return page
+        tenants = Tenant.objects.filter(pk__in=queryset.order_by().values("tenant"))
+        queued = [upkeep.queue_embedding(one, only_failed=only_failed) for one in tenants]
+        for job in queued:
+            audit.record("admin.queued", job, tenant=job.tenant, kind=job.kind, only_failed=only_failed)
+        transaction.on_commit(wake_operation_worker)
+        self.message_user(request, f"Jobs queued: {len(queued)}.", messages.SUCCESS)
+        return None
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

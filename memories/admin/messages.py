@@ -5,6 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin import ModelAdmin
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
@@ -30,13 +31,18 @@ from memories.ranking.words import alternatives
 from tenants.admin_base import (
     TENANT_FILTER,
     AutocompleteSelectFilter,
+    CappedPaginator,
     ChoicesDropdownFilter,
     DayRangeFilter,
     DropdownFilter,
     display,
+    link,
+    once,
+    row_url,
 )
 from tenants.ids import as_uuid
 
+NAMESAKES = 1_000  # conversations of other tenants: an external id is unique in its own
 UNREAD_IN_LISTS = (
     "content",
     "metadata",
@@ -71,6 +77,12 @@ class ArchivedFilter(DropdownFilter):  # type: ignore[misc]
             case "no":
                 return queryset.live()
         return queryset
+
+
+class FoundPaginator(CappedPaginator):
+    """Where two words each stand in many messages, and seldom together, it takes long to count further."""
+
+    CAP = 1_000
 
 
 class MessageForm(forms.ModelForm):  # type: ignore[type-arg]  # no generic class at run time
@@ -110,13 +122,13 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
         ("created_at", DayRangeFilter),
     )
     search_fields = ("content",)
-    search_help_text = "Words, or an id in full"
+    search_help_text = "An id in full, or words"
     actions = ("embed_again", "archive", "restore", "delete_selected")
     inlines = (EmbeddingInline,)
     custom_urls = (("search/", "memories_message_search", search.show),)
     log_fields = ("role",)
     SYSTEM = ("id", "external_id", "importance", "created_at", "updated_at", "archived_at")
-    SAID = ("tenant", "conversation", "end_user", "role", "whole", "metadata")
+    SAID = ("tenant", "in_conversation", "end_user", "role", "whole", "metadata")
     readonly_fields = (*SAID, "holds", *SYSTEM)
     fieldsets = (
         (None, {"fields": SAID}),
@@ -136,13 +148,18 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
     def get_search_results(
         self, request: HttpRequest, queryset: MessageQuerySet, search_term: str
     ) -> tuple[MessageQuerySet, bool]:
-        """By an id in full (the message's own, the client's, the conversation's) or by words, each with its index."""
+        """By an id in full, or else by words: the two in one condition would leave no index that serves it."""
         term = search_term.strip()
         if not term:
             return queryset, False
-        conversations = list(Conversation.objects.filter(external_id=term).values_list("pk", flat=True))
-        ids = Q(external_id=term) | Q(conversation__in=conversations) | Q(pk=as_uuid(term))
-        return queryset.filter(ids | _with_all_words(term)), False
+        known = next((found for found in _with_id(term) if queryset.filter(found).exists()), None)
+        return queryset.filter(known or _with_all_words(term)), False
+
+    def get_paginator(
+        self, request: HttpRequest, queryset: MessageQuerySet, per_page: int, **options: Any
+    ) -> CappedPaginator:
+        kind = FoundPaginator if SEARCH_VAR in request.GET else CappedPaginator
+        return kind(queryset, per_page, **options)
 
     @display(description="Content")
     def beginning(self, message: Message) -> SafeString:
@@ -151,6 +168,11 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
     @display(description="Content")
     def whole(self, message: Message) -> SafeString:
         return format_html('<div class="said scrolled" tabindex="0">{}</div>', message.content)
+
+    @display(description="Conversation")
+    def in_conversation(self, message: Message) -> SafeString:
+        """Leads to where it stands there."""
+        return link(f"{row_url(message.conversation)}?at={message.pk}#turn-{message.pk}", message.conversation)
 
     @display(description="Embedding", label=STATUS_COLOURS)
     def embedding(self, message: Message) -> str | None:
@@ -166,6 +188,7 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
         return "archived" if message.archived_at else None
 
     @display(description="Holds")
+    @once
     def holds(self, message: Message) -> SafeString:
         return holds_and_links(Hold.objects.reaching(message), message, "message", Hold.Kind.PIN, Hold.Kind.LEGAL)
 
@@ -180,6 +203,12 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
 
     def embeddings_of(self, queryset: QuerySet[Any]) -> MessageEmbeddingQuerySet:
         return MessageEmbedding.objects.filter(message__in=queryset.values("pk"), model=current_model())
+
+
+def _with_id(term: str) -> list[Q]:
+    """What an id may be of: a message, by ours or the client's, or its conversation; each found by an index."""
+    talks = Conversation.objects.filter(external_id=term).values_list("pk", flat=True)
+    return [Q(pk=as_uuid(term)), Q(external_id=term), Q(conversation__in=list(talks[:NAMESAKES]))]
 
 
 def _with_all_words(text: str) -> Q:

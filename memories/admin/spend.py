@@ -16,37 +16,23 @@ from memories.facts import spend
 from memories.models import TokenSpend
 from tenants.admin import Shown
 from tenants.admin_base import TENANT_FILTER, AutocompleteSelectFilter, FieldTextFilter, display
+from tenants.admin_pictures import Columns, columns
 from tenants.ids import as_uuid
 from tenants.models import Tenant
 
 DAYS = 30
 DRAWN = 5
-HEIGHT = 96  # of a drawing, in pixels
 TOKENS = F("input_tokens") + F("output_tokens")
 
 
 @dataclass(frozen=True)
-class Column:
-    """A day as drawn: where it begins and how wide it is in percent, where its top is and how high in pixels."""
-
-    said: str
-    left: float
-    width: float
-    top: float
-    height: float
-    is_over: bool
-
-
-@dataclass(frozen=True)
 class Chart:
-    """A tenant's days. `line` is where its budget is, in pixels from the top; None without one."""
+    """A tenant's days."""
 
     tenant: Tenant
     total: str
     budget: str
-    line: float | None
-    days: tuple[str, str]
-    columns: list[Column]
+    drawn: Columns
 
 
 @admin.register(TokenSpend)
@@ -59,7 +45,7 @@ class TokenSpendAdmin(Shown):
     list_before_template = "memories/admin/spend.html"
     ordering = ("-day", "-id")
     sortable_by = ()
-    fields = (("tenant", "day", "model"), ("calls_made", "tokens_in", "tokens_out", "tokens", "dollars"))
+    fields = (("tenant", "on", "model"), ("calls_made", "tokens", "dollars"), ("tokens_in", "tokens_out"))
 
     @display(description="Day")
     def on(self, row: TokenSpend) -> str:
@@ -86,7 +72,7 @@ class TokenSpendAdmin(Shown):
         return None if row.cost is None else f"{row.cost:,.4f}"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        charts = {"charts": _charts(request.GET.get(TENANT_FILTER)), "days": DAYS, "height": HEIGHT}
+        charts = {"charts": _charts(request.GET.get(TENANT_FILTER)), "days": DAYS}
         response = super().changelist_view(request, {**(extra_context or {}), **charts})
         if "cl" in (getattr(response, "context_data", None) or {}):
             response.context_data["sums"] = _sums(response.context_data["cl"].queryset)
@@ -120,30 +106,11 @@ def _charts(tenant_id: str | None) -> list[Chart]:
 
 def _chart(tenant: Tenant, by_day: Mapping[date, int], *, today: date) -> Chart:
     budget = spend.budget(tenant)
-    highest = max(budget, *by_day.values(), 1)
     days = [today - timedelta(days=ago) for ago in reversed(range(DAYS))]
+    taken = [(day.isoformat(), by_day.get(day, 0)) for day in days]
     return Chart(
         tenant=tenant,
         total=f"{sum(by_day.values()):,}",
         budget=f"{budget:,}" if budget else "",
-        line=_top(budget, highest) if budget else None,
-        days=(days[0].isoformat(), days[-1].isoformat()),
-        columns=[_column(place, day, by_day.get(day, 0), highest, budget) for place, day in enumerate(days)],
+        drawn=columns(taken, title="Tokens by day", unit="tokens", limit=budget),
     )
-
-
-def _column(place: int, day: date, tokens: int, highest: int, budget: int) -> Column:
-    top = _top(tokens, highest)
-    return Column(
-        said=f"{day}: {tokens:,} tokens",
-        left=round(100 * place / DAYS, 2),
-        width=round(80 / DAYS, 2),
-        top=top,
-        height=HEIGHT - top,
-        is_over=bool(budget) and tokens > budget,
-    )
-
-
-def _top(tokens: int, highest: int) -> float:
-    """Pixels from the top, below a margin for the budget's line."""
-    return round(HEIGHT - (HEIGHT - 2) * tokens / highest, 1)

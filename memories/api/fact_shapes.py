@@ -1,4 +1,4 @@
-"""The shapes of sessions, facts and jobs (SPEC §3.4)."""
+"""The shapes of sessions and facts (SPEC §3.4)."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -13,7 +13,7 @@ from memories.api.serializers import NewMessageSerializer
 from memories.facts.confidence import confidence_now
 from memories.facts.provenance import latest_sources
 from memories.facts.statements import CHARACTERS_MIN, WORDS_MIN
-from memories.models import Fact, Job, JobKind, JobStatus
+from memories.models import Fact
 from memories.vocabulary import Category, Slot, TemporalState
 from tenants.api.fields import Choice, Flag, Moment, TenantId, Text, UserId, Whole
 from tenants.api.serializers import PageQuery, StrictSerializer, TenantQuery, UpdateSerializer
@@ -243,37 +243,6 @@ class Conscious(serializers.Serializer[Any]):
     essential_facts = FactSerializer(many=True)
     relevant_facts = FactSerializer(many=True, help_text="The same as `essential_facts`.")
     profile = ProfileSerializer()
-
-
-# --- Jobs ---------------------------------------------------------------------------------------------------------
-
-
-class JobQuery(PageQuery):
-    status = Choice(choices=JobStatus.choices, required=False)
-    kind = Choice(choices=JobKind.choices, required=False)
-    user_id = UserId(required=False)
-
-
-class JobSerializer(serializers.Serializer[Any]):
-    id = serializers.UUIDField()
-    kind = Choice(choices=JobKind.choices)
-    status = Choice(choices=JobStatus.choices)
-    progress = serializers.FloatField(help_text="0 to 1.")
-    attempts = serializers.IntegerField()
-    error = serializers.SerializerMethodField()
-    created_at = serializers.DateTimeField()
-    finished_at = serializers.DateTimeField(allow_null=True)
-    result = serializers.DictField()
-
-    def get_error(self, job: Job) -> str | None:
-        """Why it failed, or why it still waits."""
-        return job.error or None
-
-
-@extend_schema_serializer(many=False)
-class JobPage(serializers.Serializer[Any]):
-    items = JobSerializer(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
 
 
 class QueuedJob(serializers.Serializer[Any]):

@@ -15,6 +15,7 @@ from memories.api import serializers as shapes
 from memories.context import gather
 from memories.providers import embedding_provider
 from memories.search import Query, Result, search
+from memories.usage.asked import counted
 from tenants.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
 from tenants.api.serializers import TenantQuery
 from tenants.models import Scope, Tenant
@@ -79,7 +80,8 @@ class MemoryViewSet(TenantViewSet):
         given.pop("tenant_id", None)
         query = Query(text=given.pop("query"), **given)
         scope = partial(self.caller.scope, tenant)
-        result = search(tenant, query, scope=scope, provider=embedding_provider(), now=timezone.now())
+        with counted(tenant, "search"):
+            result = search(tenant, query, scope=scope, provider=embedding_provider(), now=timezone.now())
         return Response(_shown(result, query, explain=explain))
 
     def _context(self, tenant: Tenant, given: dict[str, Any]) -> Response:
@@ -87,7 +89,8 @@ class MemoryViewSet(TenantViewSet):
         max_tokens, now = given.pop("max_tokens"), timezone.now()
         query = Query(text=given.pop("query"), **given)
         scope, provider = partial(self.caller.scope, tenant), embedding_provider()
-        found = gather(tenant, query, max_tokens=max_tokens, scope=scope, provider=provider, now=now)
+        with counted(tenant, "search"):
+            found = gather(tenant, query, max_tokens=max_tokens, scope=scope, provider=provider, now=now)
         with scope():
             context = fact_shapes.context_of(found.facts, tenant=tenant, now=now)
         return Response(context_shapes.ContextResponse(found, context=context).data)

@@ -7,9 +7,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from memories import metrics
 from memories.api import fact_shapes as shapes
 from memories.facts.recall import Question, Recalled, recall, understand
 from memories.providers import embedding_provider
+from memories.usage.asked import counted
 from tenants import end_users
 from tenants.api.base import TenantViewSet
 from tenants.api.serializers import TenantQuery
@@ -31,11 +33,12 @@ class RecallViewSet(TenantViewSet):
         given = self.body(shapes.RecallBody)
         user_id, now = self.user_of(given), timezone.now()
         tenant = self.tenant_of_body(given)
-        understood = understand(_question(given), provider=embedding_provider())
-        with self.caller.scope(tenant):
-            end_user = end_users.found(tenant, user_id)
-            recalled = recall(end_user, understood, now=now) if end_user else []
-            facts = shapes.shown([one.fact for one in recalled], tenant=tenant, now=now)
+        with metrics.recall_seconds.time(), counted(tenant, "recall"):
+            understood = understand(_question(given), provider=embedding_provider())
+            with self.caller.scope(tenant):
+                end_user = end_users.found(tenant, user_id)
+                recalled = recall(end_user, understood, now=now) if end_user else []
+                facts = shapes.shown([one.fact for one in recalled], tenant=tenant, now=now)
         return Response({"relevant_facts": [_scored(*pair) for pair in zip(facts, recalled, strict=True)]})
 
 

@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 from rest_framework.routers import SimpleRouter
 
 import tenants.api.converters  # noqa: F401 - for `user_id`
+from memories.api.analytics import AnalyticsViewSet
 from memories.api.conversations import ConversationViewSet
 from memories.api.end_users import EndUserViewSet
 from memories.api.facts import FactViewSet
@@ -33,6 +34,11 @@ router.register("memory", MemoryViewSet, basename="memory")
 router.register("sessions", SessionViewSet, basename="session")
 router.register("jobs", JobViewSet, basename="job")
 urlpatterns = [
+    path("analytics/usage", AnalyticsViewSet.as_view({"get": "usage"})),
+    path("analytics/trends", AnalyticsViewSet.as_view({"get": "trends"})),
+    path("analytics/top-conversations", AnalyticsViewSet.as_view({"get": "top_conversations"})),
+    path("analytics/embeddings", AnalyticsViewSet.as_view({"get": "embeddings"})),
+    path("analytics/tenants", AnalyticsViewSet.as_view({"get": "tenants"})),
     path("history/<conversation_id:session_id>", SessionViewSet.as_view({"get": "history"})),
     path("ingest", SessionViewSet.as_view({"post": "ingest"})),
     path("recall", RecallViewSet.as_view({"post": "recall"})),

@@ -11,8 +11,9 @@ from django.db.models.functions import Greatest
 
 from memories.facts import essentials, jobs, spend, store
 from memories.facts.duplicates import duplicates
-from memories.facts.jobs import Claimed
 from memories.facts.reading import Reader, Summary
+from memories.jobs import claims
+from memories.jobs.claims import Claimed
 from memories.models import Fact, FactSource, FactVector, Job, JobKind, Profile
 from memories.models.job import OPEN
 from memories.providers.base import EmbeddingProvider, model_key
@@ -28,18 +29,18 @@ def consolidate(claimed: Claimed, *, reader: Reader, provider: EmbeddingProvider
     """Do the job for its end user. Raises BudgetSpent and ProviderError; what was merged by then stays merged."""
     job = claimed.job
     with tenant_scope(job.tenant):
-        merged = merge_duplicates(job.end_user, model=model_key(provider))
-        essentials.choose([job.end_user_id], now=now)
-        facts = _telling(job.end_user)
+        merged = merge_duplicates(job.person, model=model_key(provider))
+        essentials.choose([job.person.pk], now=now)
+        facts = _telling(job.person)
     summary = _summarised(facts, job.tenant, reader=reader, now=now)
     with tenant_scope(job.tenant):
-        store.lock(job.end_user)
-        is_outdated = _telling(job.end_user) != facts  # what was taken away meanwhile must not be told
-        if not is_outdated and jobs.is_held(claimed):
-            write_profile(job.end_user, summary, written_by=reader.name, now=now)
-            jobs.finish(claimed, {"merged": merged, "facts": len(facts)})
+        store.lock(job.person)
+        is_outdated = _telling(job.person) != facts  # what was taken away meanwhile must not be told
+        if not is_outdated and claims.is_held(claimed):
+            write_profile(job.person, summary, written_by=reader.name, now=now)
+            claims.finish(claimed, {"merged": merged, "facts": len(facts)})
     if is_outdated:
-        jobs.postpone(claimed, "The facts changed while the profile was written.")
+        claims.postpone(claimed, "The facts changed while the profile was written.")
 
 
 def merge_duplicates(end_user: EndUser, *, model: str) -> int:

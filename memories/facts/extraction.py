@@ -9,11 +9,12 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from memories.facts import jobs, spend, store
-from memories.facts.jobs import Claimed
+from memories.facts import spend, store
 from memories.facts.reading import Reader
 from memories.facts.statements import Candidate, Turn
 from memories.fencing import without_fenced
+from memories.jobs import claims
+from memories.jobs.claims import Claimed
 from memories.models import Job, Message, Role
 from memories.providers.base import EmbeddingProvider, model_key
 from tenants.isolation import tenant_scope
@@ -28,9 +29,9 @@ def extract(claimed: Claimed, *, reader: Reader, provider: EmbeddingProvider, no
     turns = turns_of(job)
     statements = store.with_vectors(read(turns, job.tenant, reader=reader, now=now), provider=provider)
     with tenant_scope(job.tenant):
-        if jobs.is_held(claimed):
-            changes = store.store(statements, job.end_user, provider=provider, read_by=reader.name, now=now)
-            jobs.finish(claimed, {"turns": sum(not turn.is_context for turn in turns), "facts": changes})
+        if claims.is_held(claimed):
+            changes = store.store(statements, job.person, provider=provider, read_by=reader.name, now=now)
+            claims.finish(claimed, {"turns": sum(not turn.is_context for turn in turns), "facts": changes})
 
 
 def read(turns: Sequence[Turn], tenant: Tenant, *, reader: Reader, now: datetime) -> list[Candidate]:
@@ -44,7 +45,7 @@ def turns_of(job: Job) -> list[Turn]:
     """The job's turns after up to CONTEXT_TURNS earlier ones of the session, oldest first."""
     with tenant_scope(job.tenant):
         new = list(Message.objects.for_tenant(job.tenant).filter(reading__job=job).order_by("created_at", "pk"))
-        context = _before(new[0], job.end_user) if new else []
+        context = _before(new[0], job.person) if new else []
     return [*(turn(message, is_context=True) for message in context), *map(turn, new)]
 
 

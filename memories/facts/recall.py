@@ -35,7 +35,7 @@ from django.db.models import FloatField, OuterRef, Subquery, TextField, Value, W
 from django.db.models.functions import Cast, RowNumber
 from pgvector.django import CosineDistance
 
-from memories import search_cache
+from memories import metrics, search_cache
 from memories.facts.confidence import confidence_now, confidence_sql
 from memories.facts.hints import Asked, read
 from memories.facts.relevance import ENOUGH, Columns, Judge, Statement, score
@@ -82,6 +82,12 @@ class Recalled:
 
 def understand(question: Question, *, provider: EmbeddingProvider) -> Understood:
     """Read and embed the question, outside of any transaction. Without the provider the answer is by words alone."""
+    meant = _understood(question, provider)
+    metrics.recalls.labels(metrics.truth(meant.degraded)).inc()
+    return meant
+
+
+def _understood(question: Question, provider: EmbeddingProvider) -> Understood:
     asked, model = read(question.text), model_key(provider)
     if asked.is_general:
         return Understood(question, asked, model, vector=None, degraded=False)

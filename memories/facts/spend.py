@@ -8,6 +8,8 @@ from django.conf import settings
 from django.db.models import F, Sum
 from django.db.models.functions import Coalesce
 
+from memories import metrics
+from memories.jobs.working import NotYet
 from memories.models import TokenSpend
 from memories.providers.base import ProviderError
 from memories.providers.language_model import Usage
@@ -17,12 +19,13 @@ from tenants.models import Tenant
 A = TypeVar("A", bound="Spent")
 
 
-class BudgetSpent(Exception):
+class BudgetSpent(NotYet):
     """The tenant's tokens of the day are spent; `until` is when the next day begins."""
 
     def __init__(self, until: datetime) -> None:
-        super().__init__("The tenant's token budget of the day is spent; this waits for the next day (UTC).")
-        self.until = until
+        super().__init__(
+            "The tenant's token budget of the day is spent; this waits for the next day (UTC).", until=until
+        )
 
 
 def budget(tenant: Tenant) -> int:
@@ -78,3 +81,6 @@ def record(tenant: Tenant, usage: Usage | None, *, model: str, now: datetime) ->
             output_tokens=F("output_tokens") + usage.output_tokens,
             cost=F("cost") if usage.cost is None else Coalesce("cost", 0) + usage.cost,
         )
+    metrics.llm_tokens.labels(model, "input").inc(usage.input_tokens)
+    metrics.llm_tokens.labels(model, "output").inc(usage.output_tokens)
+    metrics.llm_cost.labels(model).inc(float(usage.cost or 0))

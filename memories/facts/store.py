@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from pgvector.django import CosineDistance
 
+from memories import metrics
 from memories.facts import essentials
 from memories.facts.decisions import Close, Decision, Insert, Reason, Refresh, Reject, Supersede, outcome
 from memories.facts.statements import SAME_COSINE, Candidate, FactRef, Known, New, Similarity, cosine
@@ -48,7 +50,8 @@ def with_vectors(candidates: Sequence[Candidate], *, provider: EmbeddingProvider
     They are compared by words then, and get their vectors later (`embed_missing`).
     """
     try:
-        vectors = provider.embed_documents([candidate.content for candidate in candidates])
+        with metrics.timed(metrics.embedding_seconds, kind="document"):
+            vectors = provider.embed_documents([candidate.content for candidate in candidates])
     except ProviderError:
         return list(candidates)
     return [replace(one, vector=tuple(map(float, row))) for one, row in zip(candidates, vectors, strict=True)]
@@ -71,7 +74,14 @@ def store(
     ledger = consider(candidates, end_user, model=model, now=now)
     _write(ledger, end_user, model=model, read_by=read_by)
     essentials.choose([end_user.pk], now=now)
-    return dict(Counter(_outcome_name(decision) for decision in ledger.decisions))
+    changes = Counter(_outcome_name(decision) for decision in ledger.decisions)
+    transaction.on_commit(lambda: _count(changes))
+    return dict(changes)
+
+
+def _count(changes: Mapping[str, int]) -> None:
+    for outcome_name, count in changes.items():
+        metrics.facts_extracted.labels(outcome_name).inc(count)
 
 
 def _outcome_name(decision: Decision) -> str:
@@ -196,7 +206,8 @@ def embed_missing(*, provider: EmbeddingProvider, limit: int = 64) -> int:
     model = model_key(provider)
     with across_tenants():
         rows = list(Fact.objects.without_vector(model=model).order_by("pk")[:limit])
-    vectors = provider.embed_documents([row.content for row in rows])
+    with metrics.timed(metrics.embedding_seconds, kind="document"):
+        vectors = provider.embed_documents([row.content for row in rows])
     with across_tenants():
         standing = Fact.objects.filter(pk__in=[row.pk for row in rows]).select_for_update(no_key=True)
         contents = dict(standing.values_list("pk", "content"))

@@ -34,6 +34,11 @@ class Tally:
         self.refused += len(refused)
         self.first_refused += refused[: REFUSED_SHOWN - len(self.first_refused)]
 
+    @property
+    def counts(self) -> dict[str, int]:
+        names = ("read", "stored", "standing", "refused")
+        return {name: getattr(self, name) for name in names}
+
     def __str__(self) -> str:
         return f"{self.read:,} read, {self.stored:,} stored, {self.standing:,} already there, {self.refused:,} refused"
 

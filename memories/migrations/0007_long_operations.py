@@ -2,6 +2,7 @@
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
+import tenants.origin
 from django.db import migrations, models
 
 
@@ -25,7 +26,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='job',
             name='done',
-            field=models.PositiveBigIntegerField(default=0, help_text='Steps of `total` that are done.'),
+            field=models.PositiveBigIntegerField(default=0, help_text='How many of `total` are done.'),
         ),
         migrations.AddField(
             model_name='job',
@@ -46,6 +47,16 @@ class Migration(migrations.Migration):
             model_name='messageembedding',
             name='queued_at',
             field=models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), help_text='Since when the text waits for this vector.'),
+        ),
+        migrations.AddField(
+            model_name='job',
+            name='origin',
+            field=models.JSONField(default=tenants.origin.current, help_text='The request that asked for it.', null=True),
+        ),
+        migrations.AddField(
+            model_name='messageembedding',
+            name='origin',
+            field=models.JSONField(default=tenants.origin.current, help_text='The request that waits for it, until it is done.', null=True),
         ),
         migrations.AlterField(
             model_name='job',

@@ -7,9 +7,11 @@ from memories.models.hold import Hold
 from memories.models.job import Job, JobKind, JobStatus, Reading, TokenSpend
 from memories.models.message import Message, Role
 from memories.models.posting import Posting
+from memories.models.usage import DailyUsage, TenantSize
 
 __all__ = [
     "Conversation",
+    "DailyUsage",
     "EmbeddingStatus",
     "EmbeddingWindow",
     "Fact",
@@ -25,5 +27,6 @@ __all__ = [
     "Profile",
     "Reading",
     "Role",
+    "TenantSize",
     "TokenSpend",
 ]

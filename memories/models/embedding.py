@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from pgvector.django import VectorField
 
 from memories.models.message import Message
+from tenants import origin
 from tenants.models import Tenant
 
 MODEL_KEY_MAX = 200
@@ -24,12 +25,16 @@ class EmbeddingStatus(models.TextChoices):
 
 
 UNFINISHED = (EmbeddingStatus.PENDING, EmbeddingStatus.PROCESSING)
+NOT_EMBEDDED = (*UNFINISHED, EmbeddingStatus.FAILED)
 
 
 class MessageEmbeddingQuerySet(models.QuerySet["MessageEmbedding"]):
+    def unfinished(self) -> Self:
+        return self.filter(status__in=UNFINISHED)
+
     def due(self, *, model: str) -> Self:
         """Work to take up: waiting, or claimed by a worker whose time ran out. One clock for all: the database's."""
-        return self.filter(model=model, status__in=UNFINISHED, due_at__lte=Now())
+        return self.unfinished().filter(model=model, due_at__lte=Now())
 
     def retry(self) -> int:
         """Queue these again from the start; return how many."""
@@ -51,6 +56,9 @@ class MessageEmbedding(models.Model):
     claim = models.UUIDField(null=True)
     error = models.TextField(blank=True)
     completed_at = models.DateTimeField(null=True)
+    origin = models.JSONField(
+        null=True, default=origin.current, help_text="The request that waits for it, until it is done."
+    )
 
     objects = MessageEmbeddingQuerySet.as_manager()
 
@@ -71,6 +79,11 @@ class MessageEmbedding(models.Model):
             ),
             models.Index(
                 fields=["model", "message"], condition=models.Q(status=EmbeddingStatus.FAILED), name="embedding_failed"
+            ),
+            models.Index(
+                fields=["tenant", "model", "status", "queued_at"],
+                condition=models.Q(status__in=NOT_EMBEDDED),
+                name="embedding_open_of_tenant",
             ),
         ]
 

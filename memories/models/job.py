@@ -1,6 +1,6 @@
 """Queued work: long operations, which messages are read for facts, and what reading them spent."""
 
-from typing import Self
+from typing import Self, cast
 
 from django.db import models
 from django.db.models.functions import Now
@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 from memories.models.conversation import Conversation
 from memories.models.fact import READER_MAX
 from memories.models.message import Message
+from tenants import origin
 from tenants.ids import new_id
 from tenants.models import EndUser, Tenant
 
@@ -26,6 +27,7 @@ class JobKind(models.TextChoices):
 
 
 OF_A_PERSON = (JobKind.EXTRACT, JobKind.CONSOLIDATE)
+ROUTINE = (JobKind.RESCORE,)  # queued by beat, every hour
 
 
 class JobStatus(models.TextChoices):
@@ -37,6 +39,7 @@ class JobStatus(models.TextChoices):
 
 
 OPEN = (JobStatus.QUEUED, JobStatus.RUNNING)
+STOPPED = (JobStatus.FAILED, JobStatus.CANCELLED)
 
 
 class JobQuerySet(models.QuerySet["Job"]):
@@ -48,9 +51,9 @@ class JobQuerySet(models.QuerySet["Job"]):
         return self.filter(status__in=OPEN, due_at__lte=Now())
 
     def retry(self) -> int:
-        """Queue failed ones again from the start; return how many."""
-        failed = self.filter(status=JobStatus.FAILED)
-        return failed.update(status=JobStatus.QUEUED, attempts=0, due_at=Now(), claim=None, error="", finished_at=None)
+        """Queue again what failed or was cancelled; return how many. Each goes on where it stopped."""
+        anew = {"attempts": 0, "due_at": Now(), "claim": None, "is_cancelled": False, "error": "", "finished_at": None}
+        return self.filter(status__in=STOPPED).update(status=JobStatus.QUEUED, **anew)
 
 
 class Job(models.Model):
@@ -75,13 +78,14 @@ class Job(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     asked = models.JSONField(default=dict)
     position = models.JSONField(default=dict)
-    done = models.PositiveBigIntegerField(default=0, help_text="Steps of `total` that are done.")
+    done = models.PositiveBigIntegerField(default=0, help_text="How many of `total` are done.")
     total = models.PositiveBigIntegerField(null=True, help_text="Empty: not known, or a job of one step.")
     is_cancelled = models.BooleanField(default=False, help_text="Its worker stops after the step it is at.")
     error = models.TextField(blank=True)
     result = models.JSONField(default=dict)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     finished_at = models.DateTimeField(null=True)
+    origin = models.JSONField(null=True, default=origin.current, help_text="The request that asked for it.")
 
     objects = JobQuerySet.as_manager()
 
@@ -102,10 +106,16 @@ class Job(models.Model):
             models.Index(fields=["due_at"], condition=models.Q(status__in=OPEN), name="job_open"),
             models.Index(fields=["conversation", "kind", "status"], name="job_of_conversation"),
             models.Index(fields=["tenant", "-created_at", "-id"], name="job_by_time"),
+            models.Index(fields=["-id"], condition=models.Q(status=JobStatus.FAILED), name="job_failed"),
         ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.status}"
+
+    @property
+    def person(self) -> EndUser:
+        """Whom a job on facts is about: the database sees to it that there is one."""
+        return cast("EndUser", self.end_user)
 
     @property
     def progress(self) -> float:

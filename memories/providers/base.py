@@ -14,14 +14,17 @@ Vectors = npt.NDArray[np.float32]
 class ProviderError(Exception):
     """A sentence fit for an operator; it never holds the text of a message or a key.
 
-    `usage` is what a language model took before it failed, if it took anything.
+    `usage` is what a language model took before it failed, if it took anything; `outcome` is what metrics call it.
     """
 
     usage: Usage | None = None
+    outcome = "error"
 
 
 class ProviderUnavailable(ProviderError):
     """Transient: network, 429, 5xx, timeout, open circuit. `retry_after`: seconds the vendor asked for, if it did."""
+
+    outcome = "unavailable"
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message)
@@ -30,6 +33,8 @@ class ProviderUnavailable(ProviderError):
 
 class ProviderRejected(ProviderError):
     """Permanent: a bad key, model, input or answer. Repeating the call would fail again."""
+
+    outcome = "rejected"
 
 
 class MalformedAnswer(ProviderRejected):

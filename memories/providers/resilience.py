@@ -23,6 +23,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from memories import metrics
 from memories.providers.base import ProviderRejected, ProviderUnavailable
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ _backoff = wait_random_exponential(multiplier=0.5, max=8)
 
 class CircuitOpen(ProviderUnavailable):
     """The vendor failed repeatedly and is left alone for a while; nothing was sent."""
+
+    outcome = "paused"
 
 
 class Circuit:
@@ -51,6 +54,7 @@ class Circuit:
         self._lock = threading.Lock()
         self._failures = 0
         self._next_probe = 0.0
+        self._open = metrics.circuit_open.labels(vendor)
 
     def call(self, attempt: Callable[[], T]) -> T:
         """The attempt's result; CircuitOpen, at once, while the circuit is open."""
@@ -62,7 +66,8 @@ class Circuit:
         """The block is an attempt, whose outcome counts; CircuitOpen, before it begins, while the circuit is open."""
         self._admit()
         try:
-            yield
+            with metrics.timed(metrics.provider_seconds, vendor=self._vendor):
+                yield
         except ProviderUnavailable:
             self._failed()
             raise
@@ -84,10 +89,14 @@ class Circuit:
     def _failed(self) -> None:
         with self._lock:
             self._failures += 1
+            if self._failures == self._failure_threshold:
+                self._open.inc()
             self._next_probe = self._clock() + self._recovery_seconds
 
     def _answered(self) -> None:
         with self._lock:
+            if self._failures >= self._failure_threshold:
+                self._open.dec()
             self._failures = 0
 
 

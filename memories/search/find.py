@@ -1,5 +1,6 @@
 """The flow of a search, from the words of a query to hits."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 
-from memories import search_cache
+from memories import metrics, search_cache
 from memories.providers import reranker
 from memories.providers.base import EmbeddingProvider
 from memories.providers.reranker import Reranker
@@ -28,13 +29,14 @@ RERANK = "rerank"
 
 @dataclass(frozen=True)
 class Result:
-    """`degraded`: the query could not be embedded, so the answer is by words alone."""
+    """`degraded`: the query could not be embedded, so the answer is by words alone; `cached`: it was ranked before."""
 
     hits: Sequence[Hit]
     degraded: bool
     weights: Mapping[str, float]
     meant: Understood
     ranking: Ranking
+    cached: bool
 
 
 def search(
@@ -52,10 +54,13 @@ def search(
     embedded and one after, so that none is open meanwhile. `weights`, any of those of the setting, go over the
     tenant's own, for trying them out. Where a reranker is set it has the last word, outside of any transaction.
     """
-    model = reranker()
+    started, model = time.perf_counter(), reranker()
     wide = max(query.top_k, settings.MEMORY_RERANKER_CANDIDATES) if model else query.top_k
     found = _search(tenant, replace(query, top_k=wide), scope=scope, provider=provider, now=now, weights=weights or {})
-    return _reranked(found, model, top_k=query.top_k) if model else found
+    result = _reranked(found, model, top_k=query.top_k) if model else found
+    seconds = time.perf_counter() - started
+    metrics.count_search(query.mode, cached=result.cached, degraded=result.degraded, seconds=seconds)
+    return result
 
 
 def _search(
@@ -72,8 +77,8 @@ def _search(
     meant = understand(tenant, query, named=named, provider=provider, now=now)
     applying = _weights(tenant, weights, query.mode, degraded=meant.degraded)
     with scope():
-        ranking = _ranking(tenant, meant, applying, now=now)
-        return Result(hits(tenant, query, ranking.ranked), meant.degraded, applying, meant, ranking)
+        ranking, cached = _ranking(tenant, meant, applying, now=now)
+        return Result(hits(tenant, query, ranking.ranked), meant.degraded, applying, meant, ranking, cached)
 
 
 def _reranked(found: Result, model: Reranker, *, top_k: int) -> Result:
@@ -90,13 +95,14 @@ def _rescored(hit: Hit, score: float) -> Hit:
     return replace(hit, ranked=replace(hit.ranked, score=score, parts={**hit.ranked.parts, RERANK: score}))
 
 
-def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:
+def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> tuple[Ranking, bool]:
+    """And whether it was in the cache."""
     key = search_cache.results_key(tenant.pk, meant.query, meant.degraded, weights, meant.model)
-    ranking = search_cache.results(key)
-    if ranking is None:
-        ranking = _rank_anew(tenant, meant, weights, now=now)
-        search_cache.keep_results(key, ranking)
-    return ranking
+    if known := search_cache.results(key):
+        return known, True
+    ranking = _rank_anew(tenant, meant, weights, now=now)
+    search_cache.keep_results(key, ranking)
+    return ranking, False
 
 
 def _rank_anew(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:

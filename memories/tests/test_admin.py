@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from memories import embedding
-from memories.admin.conversations import TURN_LENGTH, TURNS
 from memories.admin.embeddings import current_model
+from memories.admin.transcript import TURN_LENGTH, TURNS
 from memories.models import Conversation, EmbeddingWindow, Message, MessageEmbedding
 from memories.providers import embedding_provider
 from memories.tasks import WAKE_FLAG

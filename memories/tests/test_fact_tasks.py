@@ -5,7 +5,7 @@ import pytest
 from django.utils import timezone
 
 from memories import tasks
-from memories.facts import jobs
+from memories.jobs import claims
 from memories.models import Fact, FactVector, Job, Reading
 from memories.tests.factories import FactFactory, JobFactory
 from memories.tests.facts.flows import current, ingest, work_off_all
@@ -119,8 +119,8 @@ def test_jobs_are_forgotten_a_while_after_they_succeeded_and_what_they_read_stay
     work_off_all()
     tasks.forget_finished_jobs()
     assert Job.objects.exists()
-    Job.objects.update(finished_at=timezone.now() - jobs.KEPT_FOR)
-    JobFactory.create(end_user=user, status="failed", finished_at=timezone.now() - 2 * jobs.KEPT_FOR)
+    Job.objects.update(finished_at=timezone.now() - claims.KEPT_FOR)
+    JobFactory.create(end_user=user, status="failed", finished_at=timezone.now() - 2 * claims.KEPT_FOR)
     tasks.forget_finished_jobs()
     assert Job.objects.get().status == "failed"
     assert Reading.objects.get().job is None

@@ -10,8 +10,11 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
-from memories.management import import_report
-from memories.models import Conversation, Message, MessageEmbedding
+from memories import ingest
+from memories.jobs import claims, working
+from memories.management import import_report, inline
+from memories.models import Conversation, Job, Message, MessageEmbedding
+from memories.tests.factories import JobFactory
 from memories.tests.test_imports import locomo
 from tenants.models import Tenant
 
@@ -255,3 +258,62 @@ def test_elsewhere_a_line_is_printed_now_and_then(path, monkeypatch):
     first, second, *_ = run(path, "--batch-size", "3").splitlines()
     assert first.startswith("3 read, 3 stored, 0 already there, 0 refused (")
     assert second == "5 read, 5 stored, 0 already there, 0 refused (100%)"
+
+
+# --- Seen by operators ------------------------------------------------------------------------------------------------
+
+
+def test_a_job_says_what_became_of_it(path):
+    run(path)
+    job = Job.objects.get()
+    assert (job.kind, job.status, job.progress, job.asked) == ("import", "succeeded", 1.0, {})
+    assert job.result == {"read": 5, "stored": 5, "standing": 0, "refused": 0}
+
+
+def test_a_job_says_how_far_it_is(path, monkeypatch):
+    seen = []
+    report = claims.report
+
+    def noted(claimed, **numbers) -> None:
+        report(claimed, **numbers)
+        seen.append(claimed.job.progress)
+
+    monkeypatch.setattr(claims, "report", noted)
+    run(path, "--batch-size", "2")
+    assert seen == pytest.approx([0.4, 0.8, 1.0], abs=0.01)
+
+
+def test_who_cancels_it_stops_it_after_its_batch(path, monkeypatch):
+    report = claims.report
+
+    def cancelled(claimed, **numbers) -> None:
+        claims.cancel(Job.objects.all())
+        report(claimed, **numbers)
+
+    monkeypatch.setattr(claims, "report", cancelled)
+    with pytest.raises(CommandError, match=r"Somebody cancelled it\. What was stored stays"):
+        run(path, "--batch-size", "2")
+    assert (Job.objects.get().status, Message.objects.count()) == ("cancelled", 2)
+
+
+def test_a_dry_run_has_no_job(path):
+    run(path, "--dry-run")
+    assert not Job.objects.exists()
+
+
+def test_what_broke_off_fails_the_job(path, monkeypatch):
+    def fail(*_, **__) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(ingest, "store", fail)
+    with pytest.raises(RuntimeError):
+        run(path)
+    job = Job.objects.get()
+    assert (job.status, job.error) == ("failed", f"RuntimeError. {inline.AGAIN}")
+
+
+def test_a_worker_leaves_it_to_its_command(path, tenant):
+    JobFactory.create(tenant=tenant, end_user=None, kind="import", status="failed")
+    Job.objects.all().retry()
+    assert working.work_off()
+    assert (Job.objects.get().status, "Run import_messages again" in Job.objects.get().error) == ("failed", True)

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from memory_layer import stack
+from memory_layer.metrics import exposition
 
 
 class PartCommand(BaseCommand, ABC):
@@ -19,15 +20,18 @@ class PartCommand(BaseCommand, ABC):
     """
 
     requires_system_checks = "__all__"
+    tells_state = False  # of the database and the broker, at MEMORY_METRICS_PORT: one part does, for all
 
     @abstractmethod
     def command(self, options: dict[str, Any]) -> Sequence[str]:
         """What to run."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        child = subprocess.Popen(self.command(options), env=stack.environment(), start_new_session=True)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, lambda *_: child.send_signal(signal.SIGTERM))
-        code = child.wait()
+        with exposition.shared_by_children(with_state=self.tells_state) as variables:
+            environment = stack.environment() | variables
+            child = subprocess.Popen(self.command(options), env=environment, start_new_session=True)
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                signal.signal(number, lambda *_: child.send_signal(signal.SIGTERM))
+            code = child.wait()
         if code not in (0, -signal.SIGTERM):
             sys.exit(code if code > 0 else 128 - code)

@@ -87,6 +87,7 @@ EMPTY_OF_NOBODY = {  # what is asked about somebody unknown is answered, with no
     ("get", "/v1/users/{user_id}/profile"),
 }
 OF_USER_KEYS = {"/v1/conscious"}  # a good call only with the key of an end user
+OF_DEPLOYMENT_KEYS = {"/v1/analytics/tenants"}  # a good call only with a key of the deployment
 ADDRESSES_OF_NOBODY = {"/v1/admin/health", "/v1/admin/readiness"}  # take no key and no parameter
 
 

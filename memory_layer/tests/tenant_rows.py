@@ -13,6 +13,7 @@ from psycopg.sql import SQL, Identifier
 from memories import ingest
 from memories.models import (
     Conversation,
+    DailyUsage,
     EmbeddingWindow,
     Fact,
     FactSource,
@@ -24,6 +25,7 @@ from memories.models import (
     Posting,
     Profile,
     Reading,
+    TenantSize,
     TokenSpend,
 )
 from memories.providers.base import model_key
@@ -31,7 +33,7 @@ from memories.providers.mock import MockProvider
 from memories.tests.factories import ConversationFactory, FactFactory, JobFactory, MessageFactory
 from memories.tests.helpers import embed_all
 from memory_layer.tests.cross_tenant_cases import Ids
-from retention.models import ColdFile, PlannedItem, Policy, Receipt, Rule, Run
+from retention.models import ColdFile, Forecast, PlannedItem, Policy, Receipt, Rule, Run
 from tenants import audit, keys
 from tenants.api.base import write_cursor
 from tenants.ids import new_id
@@ -97,11 +99,16 @@ MAKE: dict[type[models.Model], Callable[[Tenant], Any]] = {
         tenant=tenant, message=_message(tenant), job=JobFactory.create(end_user__tenant=tenant)
     ),
     TokenSpend: lambda tenant: TokenSpend.objects.create(tenant=tenant, day=LONG_AGO.date(), model="m"),
+    DailyUsage: lambda tenant: DailyUsage.objects.create(tenant=tenant, day=LONG_AGO.date()),
+    TenantSize: lambda tenant: TenantSize.objects.create(tenant=tenant, measured_at=LONG_AGO),
     Policy: lambda tenant: Policy.objects.create(tenant=tenant),
     Rule: lambda tenant: Rule.objects.create(tenant=tenant, name="r", rule_type="age", action="archive"),
     Run: _run,
     PlannedItem: lambda tenant: PlannedItem.objects.create(
         tenant=tenant, run=_run(tenant), message_id=new_id(), action="archive", reason="old", was_archived=False
+    ),
+    Forecast: lambda tenant: Forecast.objects.create(
+        tenant=tenant, days=7, action="archive", count=1, made_at=LONG_AGO
     ),
     ColdFile: lambda tenant: ColdFile.objects.create(
         tenant=tenant, run=_run(tenant), path=str(new_id()), bytes=1, messages=1, oldest=LONG_AGO, newest=LONG_AGO

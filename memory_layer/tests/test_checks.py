@@ -28,6 +28,7 @@ UNSAFE = [
     ("MEMORY_SECRET_KEY", "insecure-key-for-local-use-only-never-in-production"),
     ("MEMORY_SECRET_KEY", "short-secret"),
     ("MEMORY_SECRET_KEY", "abababababababababababababababababababab"),
+    ("MEMORY_SECRET_KEY_FALLBACKS", ["a-secret-of-before-that-is-long-and-random", "short-secret"]),
     ("MEMORY_DEBUG", True),
     ("MEMORY_ALLOWED_ORIGINS", ["*"]),
     ("MEMORY_DATABASE_URL", None),

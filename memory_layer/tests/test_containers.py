@@ -25,6 +25,7 @@ RUNTIME = INSTRUCTIONS[max(number for number, line in enumerate(INSTRUCTIONS) if
 COMPOSE_TEXT = (ROOT / "docker-compose.yml").read_text()
 SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE_TEXT)["services"]
 OURS = ["migrate", "api", "worker", "fact-worker", "beat"]
+MONITORING = ["prometheus", "grafana"]
 SECRETS = {
     "MEMORY_SECRET_KEY": "a-secret-that-is-long-and-random",
     "MEMORY_API_KEYS": "one,two",
@@ -102,7 +103,7 @@ def test_no_image_floats(name):
     assert re.fullmatch(r"[\w./-]+:(?!latest)[\w.-]+", SERVICES[name]["image"])
 
 
-@pytest.mark.parametrize("name", ["db", "redis", "worker", "fact-worker", "beat"])
+@pytest.mark.parametrize("name", ["db", "redis", "worker", "fact-worker", "beat", *MONITORING])
 def test_what_stays_up_has_a_health_check_and_is_started_again(name):
     assert SERVICES[name]["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
     assert SERVICES[name]["restart"] == "unless-stopped"
@@ -127,10 +128,55 @@ def test_our_parts_wait_for_servers_and_migrations(name):
     assert conditions == {"db": "service_healthy", "redis": "service_healthy", "migrate": ended}
 
 
-def test_only_the_api_is_published_and_to_this_machine_alone():
-    published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
-    assert list(published) == ["api"]
-    assert [interpolated(port, {}) for port in published["api"]] == ["127.0.0.1:8000:8000"]
+def test_the_api_and_what_shows_its_metrics_are_published_and_to_this_machine_alone():
+    ports = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
+    published = {name: [interpolated(port, {}) for port in of_service] for name, of_service in ports.items()}
+    assert published == {
+        "api": ["127.0.0.1:8000:8000"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+        "grafana": ["127.0.0.1:3000:3000"],
+    }
+
+
+def test_monitoring_runs_when_it_is_asked_for_and_without_privileges():
+    for name, service in SERVICES.items():
+        assert service.get("profiles") == (["monitoring"] if name in MONITORING else None)
+    for name in MONITORING:
+        assert SERVICES[name]["read_only"]
+        assert SERVICES[name]["cap_drop"] == ["ALL"]
+
+
+def test_prometheus_scrapes_each_part_by_its_name_at_the_port_of_its_metrics():
+    scrapes = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    lookups = {scrape["job_name"]: scrape["dns_sd_configs"] for scrape in scrapes}
+    port = int(SERVICES["api"]["environment"]["MEMORY_METRICS_PORT"])
+    parts = [name for name in OURS if name != "migrate"]
+    assert lookups == {part: [{"names": [part], "type": "A", "port": port}] for part in parts}
+
+
+@pytest.mark.parametrize("name", ["api", "worker", "fact-worker", "beat"])
+def test_prometheus_shares_one_network_with_each_part(name):
+    assert set(SERVICES[name]["networks"]) & set(SERVICES["prometheus"]["networks"]) == {"metrics"}
+
+
+def test_the_metrics_are_on_no_published_port():
+    assert not [port for port in SERVICES["api"]["ports"] if port.endswith(":9464")]
+
+
+def test_what_monitoring_mounts_of_this_repository_is_there():
+    mounts = [mount for name in MONITORING for mount in SERVICES[name]["volumes"] if mount.startswith("./")]
+    assert mounts
+    for source, _, mode in (mount.split(":") for mount in mounts):
+        assert (ROOT / source).is_dir()
+        assert mode == "ro"
+
+
+@pytest.mark.parametrize(("password", "code"), [("", 2), ("secret", 0)])
+def test_grafana_refuses_to_start_without_a_password(password, code):
+    shell, flag, script = SERVICES["grafana"]["entrypoint"]
+    script = script.replace("$$", "$").replace("exec /run.sh", "exec true")
+    done = run(shell, flag, script, env={"PATH": os.environ["PATH"], "GF_SECURITY_ADMIN_PASSWORD": password})
+    assert (done.returncode, "set GRAFANA_PASSWORD" in done.stderr) == (code, not password)
 
 
 def test_postgresql_keeps_its_data_in_the_volume():
@@ -140,6 +186,14 @@ def test_postgresql_keeps_its_data_in_the_volume():
 def test_no_secret_has_a_value_of_ours():
     found = {(name, kind) for name, kind, _ in VARIABLE.findall(COMPOSE_TEXT) if name in SECRETS}
     assert found == {(name, "?") for name in SECRETS}
+    # Grafana refuses an empty one by itself: asked for here, it would be needed without the profile too.
+    assert SERVICES["grafana"]["environment"]["GF_SECURITY_ADMIN_PASSWORD"] == "${GRAFANA_PASSWORD:-}"
+
+
+def test_env_example_names_what_the_compose_file_alone_reads():
+    example = (ROOT / ".env.example").read_text()
+    read = {name for name, _, _ in VARIABLE.findall(COMPOSE_TEXT.replace("$$", "")) if "MEMORY_" not in name}
+    assert {name for name in read if f"\n#{name}=" in example} == read
 
 
 def test_production_settings_accept_the_environment_of_the_compose_file():

@@ -275,6 +275,36 @@ def test_the_command_line_starts_reports_and_stops(stopped_dir: Path, capsys: py
     assert capsys.readouterr().out == "postgres: not running\nredis-server: not running\n"
 
 
+def test_the_command_line_runs_programs_of_postgres_as_superuser(
+    stopped_dir: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked = "SELECT current_user, current_database()"
+    with pytest.raises(SystemExit, match="0"):
+        embedded.main(["run", str(stopped_dir), "psql", "--tuples-only", "--csv", "--command", asked])
+    assert capfd.readouterr().out.strip() == "postgres,memory_layer"
+    assert running(stopped_dir) == (False, False)
+
+
+def test_the_command_line_hands_on_how_a_program_ended(data_dir: Path) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        embedded.main(["run", str(data_dir), "psql", "--dbname=nowhere"])
+
+
+@pytest.mark.parametrize("program", ["pg_dmup", "../../../bin/psql", "/bin/true"])
+def test_the_command_line_runs_nothing_else(data_dir: Path, program: str) -> None:
+    with pytest.raises(EmbeddedServerError, match="has no program"):
+        embedded.main(["run", str(data_dir), program])
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["status", "psql"]])
+def test_the_command_line_takes_a_program_for_run_alone(
+    data_dir: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        embedded.main([arguments[0], str(data_dir), *arguments[1:]])
+    assert "takes a program" in capsys.readouterr().err
+
+
 def test_a_deleted_directory_starts_afresh(new_dir: Path) -> None:
     lease(new_dir, durable=False)
     ghosts = Postgres(new_dir).processes() | Redis(new_dir).processes()

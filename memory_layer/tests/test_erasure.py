@@ -5,12 +5,12 @@ from django.db import connection, models
 from django.test.utils import isolate_apps
 from psycopg.sql import SQL, Identifier, Literal
 
-from memories.models import TokenSpend
+from memories.models import DailyUsage, TenantSize, TokenSpend
 from memory_layer.tests.tenant_rows import MODELS, row_of
 from retention.erasure import proof, subjects
 from retention.erasure.needles import Find, Needles
 from retention.erasure.subjects import KEPT, Subject, rows_of
-from retention.models import ColdFile, PlannedItem, Policy, Rule, Run
+from retention.models import ColdFile, Forecast, PlannedItem, Policy, Rule, Run
 from tenants.ids import new_id
 from tenants.models import EndUser, Tenant
 from tenants.tests.factories import EndUserFactory
@@ -18,7 +18,7 @@ from tenants.tests.plain_login import plain_login
 
 pytestmark = pytest.mark.django_db
 MENTIONS = {PlannedItem, Run, ColdFile}  # refer to nobody; `retention.traces` and `cold_traces` see to them
-IMPERSONAL = {Tenant, Policy, Rule, TokenSpend}  # say nothing of a person
+IMPERSONAL = {Tenant, Policy, Rule, TokenSpend, DailyUsage, TenantSize, Forecast}  # say nothing of a person
 TEXT = "a text that nobody else has ever said to anybody"
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 

@@ -1,13 +1,26 @@
 """Alive, healthy, ready: what is said when something is missing."""
 
+import re
+import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import connections
+from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
+from django.utils import timezone
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from memory_layer import health
+from memories.models import MessageEmbedding
+from memories.providers import embedding_provider
+from memories.providers.base import model_key
+from memories.tests.factories import MessageFactory
+from memory_layer import health, probes
+from memory_layer.health import DATABASE, REDIS
+from memory_layer.probes import Probe
 
 GONE_REDIS = "redis://127.0.0.1:1/0"
 
@@ -46,7 +59,11 @@ def test_all_is_well():
 def test_without_redis_it_is_degraded_but_up(settings):
     settings.REDIS_URL = GONE_REDIS
     status, body = get("/v1/admin/health")
-    assert (status, body["status"], body["notes"]) == (200, "degraded", ["redis: failed (ConnectionError)"])
+    assert (status, body["status"], body["notes"]) == (
+        200,
+        "degraded",
+        [f"redis: failed (ConnectionError); {REDIS.advice}"],
+    )
 
 
 @pytest.mark.django_db
@@ -57,13 +74,14 @@ def test_where_there_is_no_redis_none_is_missed(settings):
 
 def test_without_its_database_it_is_down(no_database):
     status, body = no_database("/v1/admin/health")
-    assert (status, body["status"], body["database"]) == (503, "down", "failed (OperationalError)")
+    assert (status, body["status"], body["database"]) == (503, "down", f"failed (OperationalError); {DATABASE.advice}")
 
 
 def test_without_its_database_it_is_not_ready(no_database):
     status, body = no_database("/v1/admin/readiness")
     assert (status, body["ready"]) == (503, False)
-    assert body["checks"]["database"] == body["checks"]["migrations"] == "failed (OperationalError)"
+    assert body["checks"]["database"] == f"failed (OperationalError); {DATABASE.advice}"
+    assert body["checks"]["migrations"].startswith("failed (OperationalError)")
 
 
 @pytest.mark.django_db
@@ -78,16 +96,14 @@ def test_it_is_ready():
 def test_without_redis_it_is_not_ready(settings):
     settings.REDIS_URL = GONE_REDIS
     status, body = get("/v1/admin/readiness")
-    assert (status, body["checks"]["redis"]) == (503, "failed (ConnectionError)")
+    assert (status, body["checks"]["redis"]) == (503, f"failed (ConnectionError); {REDIS.advice}")
 
 
 @pytest.mark.django_db
-def test_a_missing_migration_is_named():
-    from django.db.migrations.recorder import MigrationRecorder
-
-    MigrationRecorder.Migration.objects.filter(app="memories").delete()
+def test_a_missing_migration_is_named(monkeypatch):
+    monkeypatch.setattr(MigrationExecutor, "migration_plan", lambda *_: ["one", "another"])
     status, body = get("/v1/admin/readiness")
-    assert (status, body["checks"]["migrations"]) == (503, "failed (RuntimeError)")
+    assert (status, body["checks"]["migrations"]) == (503, "2 are missing; run manage.py migrate")
 
 
 @pytest.mark.django_db
@@ -104,7 +120,8 @@ def test_a_provider_that_does_not_answer_is_named(settings):
     settings.MEMORY_OPENAI_API_KEY, settings.MEMORY_OPENAI_BASE_URL = "sk-test", "http://127.0.0.1:7/v1"
     settings.MEMORY_READINESS_EMBED_TIMEOUT_SECONDS = 20
     status, body = get("/v1/admin/readiness")
-    assert (status, body["checks"]["embedding"]) == (503, "failed (ProviderUnavailable)")
+    assert status == 503
+    assert body["checks"]["embedding"].startswith("failed (ProviderUnavailable); ")
     assert get("/v1/admin/health")[1]["status"] == "degraded"
 
 
@@ -114,8 +131,95 @@ def test_a_wrong_key_is_not_looked_at(path):
     assert Client().get(path, headers={"X-API-Key": "wrong"}).status_code == 200
 
 
+# --- Work that is not done: notes ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def committed(transactional_db):
+    """What is looked at in another thread has to be committed."""
+
+
+def queue(*, ago: timedelta, status: str = "pending") -> None:
+    message: Any = MessageFactory()
+    model = model_key(embedding_provider())
+    MessageEmbedding.objects.create(
+        tenant=message.tenant, message=message, model=model, status=status, due_at=timezone.now() - ago
+    )
+
+
+def test_a_backlog_that_no_worker_takes_up_is_a_note(committed):
+    queue(ago=timedelta(minutes=5))
+    status, body = get("/v1/admin/health")
+    assert (status, body["status"]) == (200, "degraded")
+    assert re.fullmatch(r"worker: a message has been due for 30\d s; is a worker .*", body["notes"][0])
+
+
+def test_what_is_not_due_is_no_backlog(committed):
+    queue(ago=timedelta(minutes=-5))
+    queue(ago=timedelta(days=1), status="completed")
+    assert get("/v1/admin/health")[1]["status"] == "ok"
+
+
+@pytest.mark.parametrize(("minutes", "notes"), [(9, 0), (11, 1)])
+def test_a_schedule_that_stands_still_is_a_note(committed, minutes, notes):
+    last = timezone.now() - timedelta(minutes=minutes)
+    every = IntervalSchedule.objects.create(every=10, period="seconds")
+    PeriodicTask.objects.create(name="one", task="one", interval=every, last_run_at=last)
+    assert len([one for one in get("/v1/admin/health")[1]["notes"] if one.startswith("beat: ")]) == notes
+
+
+# --- Servers that hang --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hanging():
+    """Asks what does not return before the test does."""
+    end = threading.Event()
+    yield lambda: end.wait(60)
+    end.set()
+
+
+def test_what_hangs_is_not_waited_for(hanging):
+    assert probes.ask([Probe("one", hanging, "look")], seconds=0.01) == {"one": "no answer within 0.01 s; look"}
+
+
+def test_however_many_ask_only_one_thread_hangs(hanging):
+    probe = Probe("one", hanging)
+    before = threading.active_count()
+    for _ in range(5):
+        probes.ask([probe], seconds=0.001)
+    assert threading.active_count() <= before + 1
+
+
+def test_a_probe_is_asked_again_when_it_has_answered():
+    asked: list[int] = []
+    probe = Probe("one", lambda: asked.append(1))
+    for _ in range(2):
+        assert probes.ask([probe], seconds=5) == {"one": "ok"}
+    assert len(asked) == 2
+
+
+@pytest.mark.django_db
+def test_a_redis_that_takes_calls_and_says_nothing_is_named(settings):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        settings.REDIS_URL = f"redis://127.0.0.1:{mute.getsockname()[1]}/0"
+        status, body = get("/v1/admin/readiness")
+    assert (status, body["checks"]["redis"]) == (503, f"failed (TimeoutError); {REDIS.advice}")
+
+
+def test_a_database_that_takes_calls_and_says_nothing_is_named(django_db_blocker, monkeypatch):
+    monkeypatch.setattr(health, "SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as mute, django_db_blocker.unblock():
+        monkeypatch.setitem(connections.settings["default"], "HOST", "127.0.0.1")
+        monkeypatch.setitem(connections.settings["default"], "PORT", str(mute.getsockname()[1]))
+        with ThreadPoolExecutor(1) as pool:
+            status, body = pool.submit(get, "/v1/admin/health").result()
+    assert (status, body["status"], body["notes"]) == (503, "down", [])
+    assert body["database"] == f"no answer within 0.2 s; {DATABASE.advice}"
+
+
 def test_a_failure_tells_its_kind_and_no_more():
     def fail() -> None:
         raise RuntimeError("postgres://user:password@host")
 
-    assert health.attempt(fail) == "failed (RuntimeError)"
+    assert probes.ask([Probe("one", fail)], seconds=5) == {"one": "failed (RuntimeError)"}

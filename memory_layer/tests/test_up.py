@@ -68,6 +68,13 @@ def test_the_pages_that_up_names_answer(stack, path):
     assert requests.get(stack.url + path, timeout=30).status_code == 200
 
 
+def test_the_metrics_are_those_of_all_parts(stack):
+    told = requests.get(f"{stack.url}/metrics", timeout=30).text
+    assert 'http_request_duration_seconds_count{method="GET",route="openapi.json"}' in told
+    assert 'celery_task_duration_seconds_count{outcome="success",task="memories.tasks.embed_pending"}' in told
+    assert "database_up 1.0" in told
+
+
 def test_a_killed_worker_is_started_again_and_takes_up_its_work(stack):
     stack.child("worker").kill()
     stack.wait_for("worker ended .* started again")

@@ -1,6 +1,5 @@
 """What a run decided, as tables and bars for its page. Bars are SVG: they need neither script nor style."""
 
-from dataclasses import dataclass
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
@@ -17,6 +16,7 @@ from memories.admin.embeddings import EXCERPT, excerpt
 from memories.models import Message
 from retention.models import Action, Run
 from tenants.admin_base import at, link, row_url
+from tenants.admin_pictures import Bar, Part
 
 LOOKED_AT = 20_000  # items whose messages' ages are read: of more, every n-th
 LAST_MONTH = 24
@@ -29,22 +29,6 @@ FROM (SELECT message_id, action FROM retention_planneditem WHERE run_id = %s AND
 JOIN memories_message ON memories_message.id = message_id
 GROUP BY month, action ORDER BY month, action
 """
-
-
-@dataclass(frozen=True)
-class Part:
-    """A piece of a bar: an action's, where it begins and how wide it is, both in percent of the longest bar."""
-
-    action: str
-    start: float
-    width: float
-
-
-@dataclass(frozen=True)
-class Bar:
-    label: str
-    said: str
-    parts: list[Part]
 
 
 def of(request: HttpRequest, run: Run) -> dict[str, Any]:

@@ -14,12 +14,14 @@ from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget, UnfoldBooleanSwitchWidget
 
 from memories.editing import Held
-from retention.erasure import receipts, subjects
+from memories.models import JobKind
+from memories.tasks import wake_operation_worker
+from retention.erasure import as_job, receipts, subjects
 from retention.erasure.erase import plan_erasure
 from retention.models import Receipt
-from retention.tasks import erase_subject
+from tenants import audit
 from tenants.admin import Shown
-from tenants.admin_base import AutocompleteSelectFilter, DayRangeFilter, display
+from tenants.admin_base import AutocompleteSelectFilter, DayRangeFilter, display, list_url
 from tenants.isolation import tenant_scope
 
 
@@ -85,14 +87,17 @@ class ReceiptAdmin(Shown):
 
     def save_model(self, request: HttpRequest, obj: Receipt, form: Any, change: bool) -> None:
         """A worker erases, and stores the receipt: what takes long has no place in a request, or in its transaction."""
-        ids = str(form.subject.tenant.pk), form.subject.kind, str(form.subject.row.pk)
-        transaction.on_commit(lambda: erase_subject.delay(*ids))
+        job = as_job.queue(form.subject)
+        audit.record("admin.queued", job, tenant=job.tenant, kind=job.kind)
+        transaction.on_commit(wake_operation_worker)
 
     def log_addition(self, request: HttpRequest, obj: Model, message: Any) -> None:
         """The erasure itself is audited."""
 
     def response_add(self, request: HttpRequest, obj: Receipt, post_url_continue: str | None = None) -> HttpResponse:
-        self.message_user(request, "A worker erases it. The receipt stands here when it is done.", messages.SUCCESS)
+        where = list_url("memories_job", kind__exact=JobKind.ERASE.value)
+        sentence = 'A worker erases it: <a href="{}">see how far it is</a>. The receipt stands here when it is done.'
+        self.message_user(request, format_html(sentence, where), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:retention_receipt_changelist"))
 
     @display(description="Outcome", label={"all gone": "success", "something was left": "danger"})

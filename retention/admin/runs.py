@@ -1,6 +1,5 @@
 """Runs in the admin: what was planned and done, drawn; and what may be done about it."""
 
-from functools import partial
 from typing import Any
 
 from django import forms
@@ -9,14 +8,15 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.utils import display_for_label
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
+from memories.tasks import wake_operation_worker
 from retention import restoring, runs
 from retention.admin import plan_pictures
 from retention.models import Action, Run, every_action
-from retention.tasks import continue_run
 from tenants.admin import Shown
 from tenants.admin_base import (
     AutocompleteSelectFilter,
@@ -171,7 +171,7 @@ class RunAdmin(Shown, ButtonPage):
             sentence = f"Another run of {dry.tenant} is not finished; wait for it, or cancel it."
             self.message_user(request, sentence, messages.ERROR)
             return None
-        transaction.on_commit(partial(continue_run.delay, str(run.tenant_id), str(run.pk)))
+        transaction.on_commit(wake_operation_worker)
         return run
 
     @admin.action(description="Cancel", permissions=["operate"])
@@ -199,7 +199,9 @@ class RunAdmin(Shown, ButtonPage):
 
     def _restored(self, request: HttpRequest, run: Run) -> int:
         if restoring.archived(run.tenant, run=run)[RESTORED_AT_ONCE:].exists():
-            sentence = f"The {run} archived more than {RESTORED_AT_ONCE:,} messages; use manage.py restore for it."
-            self.message_user(request, sentence, messages.ERROR)
+            job = restoring.queue(run.tenant, run=run)
+            transaction.on_commit(wake_operation_worker)
+            sentence = format_html('A job restores what the {} archived: <a href="{}">see it</a>.', run, row_url(job))
+            self.message_user(request, sentence, messages.INFO)
             return 0
         return restoring.restore(run.tenant, run=run)

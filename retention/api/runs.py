@@ -12,10 +12,10 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from memories.tasks import wake_operation_worker
 from retention import runs
 from retention.api import shapes
 from retention.models import Action, Run
-from retention.tasks import continue_run
 from tenants.api.base import TenantViewSet, page
 from tenants.api.serializers import TenantQuery
 from tenants.idempotency import once
@@ -45,7 +45,7 @@ class RunView(TenantViewSet):
             run = one(tenant, answer.data["run_id"])
         runs.execute(run, until=time.monotonic() + SHARE_OF_DEADLINE * settings.MEMORY_REQUEST_TIMEOUT_SECONDS)
         if run.status == Run.Status.RUNNING:
-            continue_run.delay(str(tenant.pk), str(run.pk))
+            wake_operation_worker()
         return run
 
 

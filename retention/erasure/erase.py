@@ -17,7 +17,7 @@ from uuid import UUID
 from django.db.models import Model, QuerySet, UUIDField
 
 from memories import editing
-from memories.models import Message
+from memories.models import Job, Message
 from retention.erasure import cold_traces, in_redis, needles, proof, receipts, traces
 from retention.erasure.needles import Needles
 from retention.erasure.subjects import Rows, Subject, refuse_held, rows_of
@@ -29,6 +29,7 @@ from tenants.models import Tenant
 
 BATCH = 500
 OnBatch = Callable[[int, int], object]
+OnGone = Callable[[], object]
 
 
 class ErasureIncomplete(Exception):
@@ -56,10 +57,11 @@ def plan_erasure(subject: Subject) -> dict[str, int]:
     return _find(subject).counts
 
 
-def erase(subject: Subject, *, on_batch: OnBatch = lambda _done, _of: None) -> Receipt:
+def erase(subject: Subject, *, on_batch: OnBatch = lambda _done, _of: None, on_gone: OnGone = lambda: None) -> Receipt:
     """Erase the subject and return the receipt, outside of any scope and transaction.
 
-    `on_batch` is told how many messages are gone, of how many. Raises Held, before or between batches, if a legal hold
+    `on_batch` is told how many messages are gone, of how many; `on_gone` is called in the transaction that deletes the
+    subject's own row. Raises Held, before or between batches, if a legal hold
     reaches anything of it; CorruptColdFile and RedisError, before anything is changed; ErasureIncomplete if something
     is left, or could not be searched.
     """
@@ -70,7 +72,7 @@ def erase(subject: Subject, *, on_batch: OnBatch = lambda _done, _of: None) -> R
     with across_tenants():
         traces.remove(found.traces)
     _delete_messages(subject, found.rows, on_batch)
-    _delete_rest(subject, found)
+    _delete_rest(subject, found, on_gone)
     in_redis.forget(subject.tenant, generation=isinstance(subject.row, Tenant))
     return _concluded(subject, found)
 
@@ -93,6 +95,7 @@ def _find(subject: Subject) -> _Found:
     }
     if mentions.samples:
         by_model[Run] += len(mentions.samples)
+    by_model[Job] += 1 + len(mentions.positions)  # the job of this very erasure is one of those that name it
     return _Found(rows, mentions, cold, sought, by_model, {kind: n for kind, n in sorted(counts.items()) if n})
 
 
@@ -116,13 +119,14 @@ def _delete_messages(subject: Subject, rows: Rows, on_batch: OnBatch) -> None:
         on_batch(min(start + BATCH, len(ids)), len(ids))
 
 
-def _delete_rest(subject: Subject, found: _Found) -> None:
+def _delete_rest(subject: Subject, found: _Found, on_gone: OnGone) -> None:
     """What is left hangs on the subject's own row. A tenant's row is out of reach in the tenant's own scope."""
     with across_tenants():
         refuse_held(subject, found.rows)
         editing.delete(Message.objects.filter(pk__in=found.rows[Message]))
         own: QuerySet[Any] = found.rows[type(subject.row)]
         own.delete()
+        on_gone()
 
 
 def _said(subject: Subject, found: _Found) -> dict[str, Any]:

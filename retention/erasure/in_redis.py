@@ -11,8 +11,10 @@ from uuid import UUID
 import redis
 from django.conf import settings
 from django.core.cache import cache
+from django.utils import timezone
 
 from memories import search_cache
+from memories.usage import asked
 from retention.erasure.needles import UUIDS, Find, Needles
 from tenants.models import Tenant
 
@@ -40,7 +42,12 @@ def cached_of(tenant: Tenant, *, generation: bool) -> list[Place]:
 
 
 def forget(tenant: Tenant, *, generation: bool) -> None:
-    """Delete what `cached_of` finds; where Redis does not answer, the proof will say so."""
+    """Delete what `cached_of` finds and, with `generation`, how often the tenant asked.
+
+    Where Redis does not answer, the proof will say so.
+    """
+    if generation:
+        asked.forget(tenant, now=timezone.now())
     with suppress(redis.RedisError):
         for client, key in cached_of(tenant, generation=generation):
             client.delete(key)

@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from retention.models import Receipt
 
-SALT = "retention.receipts"  # the key is derived from SECRET_KEY; another secret makes old receipts unverifiable
+SALT = "retention.receipts"
 FIELDS = ("id", "tenant_id", "subject_kind", "subject_digest", "counts", "proof", "created_at")
 
 
@@ -21,15 +22,24 @@ def as_json(receipt: Receipt) -> dict[str, Any]:
 
 def sign(receipt: Receipt) -> None:
     """Set the receipt's signature."""
-    receipt.signature = _signature(as_json(receipt))
+    receipt.signature = _signature(_signed(as_json(receipt)), secret=settings.SECRET_KEY)
 
 
 def verify(receipt: Mapping[str, Any]) -> bool:
-    """Whether this is, field by field, what was signed here (the form of `as_json`)."""
-    return constant_time_compare(str(receipt.get("signature", "")), _signature(receipt))
+    """Whether this is, field by field, what was signed here (the form of `as_json`), with this secret or one before."""
+    signed = _signed(receipt)
+    given = str(receipt.get("signature", ""))
+    secrets = [settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS]
+    if not any(constant_time_compare(given, _signature(signed, secret=secret)) for secret in secrets):
+        return False
+    return "complete" not in receipt or receipt["complete"] is (not signed["proof"]["found"])
 
 
-def _signature(receipt: Mapping[str, Any]) -> str:
-    signed = {name: value for name, value in receipt.items() if name != "signature"}
+def _signed(receipt: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields but the signature, and but what the API derives from others."""
+    return {name: value for name, value in receipt.items() if name not in ("signature", "complete")}
+
+
+def _signature(signed: Mapping[str, Any], *, secret: str) -> str:
     canonical = json.dumps(signed, sort_keys=True, separators=(",", ":"))
-    return salted_hmac(SALT, canonical, algorithm="sha256").hexdigest()
+    return salted_hmac(SALT, canonical, secret=secret, algorithm="sha256").hexdigest()

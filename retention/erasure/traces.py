@@ -1,4 +1,4 @@
-"""What mentions erased rows without referring to them: facts, kept answers, plans of retention, the admin's history."""
+"""What mentions erased rows without referring to them: facts, kept answers, plans, jobs, the admin's history."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import BooleanField, Exists, F, Field, Func, OuterRef, QuerySet, TextField, UUIDField, Value
 
-from memories.models import Conversation, Fact, FactSource, Profile
+from memories.models import Conversation, Fact, FactSource, Job, JobKind, Profile
+from memories.models.job import OPEN
 from retention.erasure.subjects import Rows, Subject
 from retention.models import PlannedItem, Run
 from tenants.ids import as_uuid
@@ -20,11 +21,15 @@ Named = Mapping[str, Collection[str]]
 
 @dataclass(frozen=True)
 class Traces:
-    """`rows` are to be deleted, `samples` are what is to stand in those of runs, `sampled` counts what goes of them."""
+    """`rows` are to be deleted, `samples` are what is to stand in those of runs, `sampled` counts what goes of them.
+
+    `positions` are the jobs that stopped at an erased row: they begin anew.
+    """
 
     rows: list[QuerySet[Any]]
     samples: Mapping[UUID, list[Any]]
     sampled: int
+    positions: list[UUID]
 
 
 class _IsAny(Func):
@@ -51,13 +56,15 @@ def of(subject: Subject, rows: Rows, ids: Collection[UUID]) -> Traces:
         IdempotencyKey.objects.filter(pk__in=_answers(subject, ids, _named(rows))),
         PlannedItem.objects.filter(_IsAny("message_id", list(ids), UUIDField()), tenant=subject.tenant),
         LogEntry.objects.filter(_IsAny("object_id", texts, TextField())),
+        Job.objects.filter(pk__in=_jobs(subject, ids, "asked")),
     ]
     remaining = [found.exclude(pk__in=rows[found.model]) if found.model in rows else found for found in mentioning]
     runs = Run.objects.for_tenant(subject.tenant).exclude(pk__in=rows.get(Run, Run.objects.none()))
     before = {run.pk: run.sample for run in runs.only("sample").iterator()}
     after = {pk: [one for one in sample if as_uuid(one["message_id"]) not in ids] for pk, sample in before.items()}
     changed = {pk: sample for pk, sample in after.items() if sample != before[pk]}
-    return Traces(remaining, changed, sum(len(before[pk]) - len(sample) for pk, sample in changed.items()))
+    sampled = sum(len(before[pk]) - len(sample) for pk, sample in changed.items())
+    return Traces(remaining, changed, sampled, positions=_jobs(subject, ids, "position"))
 
 
 def remove(traces: Traces) -> None:
@@ -65,6 +72,14 @@ def remove(traces: Traces) -> None:
         rows.delete()
     for pk, sample in traces.samples.items():
         Run.objects.filter(pk=pk).update(sample=sample)
+    Job.objects.filter(pk__in=traces.positions).update(position={}, done=0)
+
+
+def _jobs(subject: Subject, ids: Collection[UUID], field: str) -> list[UUID]:
+    """The tenant's jobs with an erased id in this field of theirs, but for erasures that are under way."""
+    theirs = Job.objects.for_tenant(subject.tenant).exclude(kind=JobKind.ERASE, status__in=OPEN)
+    written = theirs.exclude(**{field: {}}).values_list("pk", field)
+    return [pk for pk, value in written.iterator() if any(as_uuid(text) in ids for _, text in _strings(value))]
 
 
 def _named(rows: Rows) -> Named:

@@ -17,7 +17,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from memories import editing
-from memories.models import Conversation, EmbeddingWindow, Hold, Message, MessageEmbedding, Posting
+from memories.models import Conversation, EmbeddingWindow, Hold, Job, Message, MessageEmbedding, Posting
 from memories.search import Query
 from memories.tests.factories import ConversationFactory, MessageFactory
 from memories.tests.helpers import embed_all, queue, searched
@@ -51,8 +51,8 @@ def told(tenant) -> list[Message]:
     return told
 
 
-def moved(tenant: Tenant) -> ColdFile:
-    """Whatever is older than 30 days, in one file."""
+def attempted(tenant: Tenant) -> Run:
+    """A run that moves whatever is older than 30 days."""
     Policy.objects.get_or_create(tenant=tenant)
     Rule.objects.get_or_create(
         tenant=tenant, name="cold", rule_type="age", action=Action.COLD, conditions={"max_age_days": 30}
@@ -60,6 +60,12 @@ def moved(tenant: Tenant) -> ColdFile:
     with plain_login():
         run = runs.begin(tenant, trigger=Run.Trigger.API, dry_run=False)
         runs.execute(run)
+    return run
+
+
+def moved(tenant: Tenant) -> ColdFile:
+    """Whatever is older than 30 days, in one file."""
+    run = attempted(tenant)
     assert run.status == Run.Status.COMPLETED
     return ColdFile.objects.filter(tenant=tenant).latest("created_at")
 
@@ -350,7 +356,7 @@ def test_an_attempt_that_was_killed_leaves_nothing_lying(tenant, told, cold_stor
         moved(tenant)
     assert (Message.objects.count(), ColdFile.objects.count()) == (3, 0)
     run = Run.objects.get()
-    Run.objects.update(lease_until=None)
+    Job.objects.update(due_at=timezone.now())
     editing.update(told[0], {"content": "a cat wakes"})
     with plain_login():
         runs.execute(run)
@@ -373,7 +379,7 @@ def test_a_process_that_is_overtaken_while_it_writes_loses_nothing(tenant, told,
     before = rows(tenant)
 
     def overtake() -> None:
-        Run.objects.update(lease_until=None)
+        Job.objects.update(due_at=timezone.now())
         runs.execute(Run.objects.get())
 
     after_writing.append(overtake)
@@ -387,7 +393,7 @@ def test_a_batch_that_was_killed_and_has_nothing_left_leaves_no_file(tenant, tol
     after_writing.append(die)
     with pytest.raises(Killed):
         moved(tenant)
-    Run.objects.update(lease_until=None)
+    Job.objects.update(due_at=timezone.now())
     Message.objects.all().delete()
     run = Run.objects.get()
     with plain_login():
@@ -402,6 +408,6 @@ def test_a_storage_that_alters_what_it_is_given_is_found_out(tenant, told, monke
         return str(save(storage, name, ContentFile(content.read()[:-1])))
 
     monkeypatch.setattr(type(storages["cold"]), "_save", forgetful)
-    with pytest.raises(CorruptColdFile):
-        moved(tenant)
+    run = attempted(tenant)
+    assert (run.status, "cannot be read" in run.error) == ("failed", True)
     assert (Message.objects.count(), MessageEmbedding.objects.count()) == (3, 3)

@@ -8,7 +8,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from memories import editing
-from memories.models import Message
+from memories.jobs import claims
+from memories.models import Job, JobKind, Message
 from memories.tests.factories import ConversationFactory
 from retention import runs
 from retention.models import Policy, Run
@@ -77,7 +78,7 @@ def test_an_interrupted_run_is_finished_first(tenant, old) -> None:
 
 def test_a_run_that_another_process_works_on_is_left_to_it(tenant, old) -> None:
     runs.begin(tenant, trigger=Run.Trigger.SCHEDULE)
-    Run.objects.take()
+    claims.claim([JobKind.RETENTION])
     with pytest.raises(CommandError, match=f"Failed for: {tenant.slug}"):
         said("--tenant", tenant.slug)
 
@@ -95,7 +96,17 @@ def test_one_tenants_failure_does_not_stop_the_others(tenant, old, monkeypatch) 
     with pytest.raises(CommandError, match=f"Failed for: {tenant.slug}. The others are done"):
         said("--all")
     assert archived(old, other) == [False, True]
-    assert Run.objects.get(tenant=tenant).error == "RuntimeError: no"
+    assert "RuntimeError" in Job.objects.get(tenant=tenant).error
+
+
+def test_ctrl_c_cancels_the_run(tenant, old, monkeypatch) -> None:
+    def interrupt(*_: Any, **__: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(editing, "archive", interrupt)
+    with pytest.raises(CommandError, match="its job can be tried again") as caught:
+        said("--all")
+    assert (caught.value.returncode, Run.objects.get().status, Job.objects.get().status) == (130, *["cancelled"] * 2)
 
 
 def test_an_unknown_tenant_is_an_error() -> None:

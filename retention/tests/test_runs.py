@@ -9,7 +9,8 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from memories import editing
-from memories.models import Conversation, Hold, Message
+from memories.jobs import claims
+from memories.models import Conversation, Hold, Job, JobKind, JobStatus, Message
 from memories.tests.factories import ConversationFactory
 from memories.tests.helpers import at_once
 from retention import runs
@@ -155,10 +156,10 @@ def test_a_run_that_stops_early_is_continued(tenant, old) -> None:
 
 def test_a_run_whose_worker_died_is_continued_when_its_lease_is_over(tenant, old) -> None:
     run = begun(tenant)
-    Run.objects.filter(pk=run.pk).take()
+    claims.claim([JobKind.RETENTION])
     runs.execute(run)
     assert archived(old) == [False] * 5
-    Run.objects.update(lease_until=timezone.now())
+    Job.objects.update(due_at=timezone.now())
     runs.execute(run)
     assert archived(old) == [True] * 5
 
@@ -182,9 +183,10 @@ def test_a_run_that_fails_says_why(tenant, old, monkeypatch) -> None:
 
     monkeypatch.setattr(editing, "archive", fail)
     run = begun(tenant)
-    with pytest.raises(RuntimeError):
+    for _ in range(claims.MAX_ATTEMPTS):
         runs.execute(run)
-    assert (run.status, run.error) == ("failed", "RuntimeError: no")
+    assert (run.status, run.archived) == ("failed", 0)
+    assert "RuntimeError" in run.error
 
 
 def test_a_run_goes_on_when_the_database_is_back(tenant, old, monkeypatch) -> None:
@@ -194,11 +196,57 @@ def test_a_run_goes_on_when_the_database_is_back(tenant, old, monkeypatch) -> No
     run = begun(tenant)
     with monkeypatch.context() as away:
         away.setattr(editing, "archive", fail)
-        with pytest.raises(OperationalError):
-            runs.execute(run)
-    Run.objects.update(lease_until=None)
+        runs.execute(run)
+    assert run.status == Run.Status.RUNNING
     runs.execute(run)
     assert run.status == Run.Status.COMPLETED
+
+
+@pytest.mark.parametrize("status", ["cancelled", "failed"])
+def test_a_run_that_ended_early_goes_on_when_its_job_is_tried_again(tenant, old, status) -> None:
+    run = begun(tenant)
+    runs.execute(run, until=0.0)
+    claims.end(Job.objects.filter(pk=run.pk), status=JobStatus(status), error="no")
+    run.refresh_from_db()
+    assert (run.status, run.error, run.archived) == (status, "no", 2)
+    Job.objects.all().retry()
+    runs.execute(run)
+    assert (run.status, run.error, run.archived, run.skipped) == ("completed", "", 5, 0)
+
+
+def test_while_another_run_is_at_work_it_does_not(tenant, old) -> None:
+    run = begun(tenant)
+    runs.cancel(run)
+    begun(tenant)
+    Job.objects.filter(pk=run.pk).retry()
+    runs.execute(run)
+    job = Job.objects.get(pk=run.pk)
+    assert (run.status, job.status) == ("cancelled", "failed")
+    assert "Another run" in job.error
+
+
+def test_its_job_tells_how_far_it_is(tenant, old) -> None:
+    run = begun(tenant)
+    runs.execute(run, until=0.0)
+    job = Job.objects.get(pk=run.pk)
+    assert (job.status, job.done, job.total, job.result) == ("queued", 2, 5, {"archived": 2})
+    runs.execute(run)
+    job.refresh_from_db()
+    assert (job.status, job.done, job.result) == ("succeeded", 5, {"archived": 5})
+
+
+def test_a_run_ends_when_its_job_is_cancelled(tenant, old) -> None:
+    run = begun(tenant)
+    claims.cancel(Job.objects.filter(pk=run.pk))
+    run.refresh_from_db()
+    assert run.status == Run.Status.CANCELLED
+    assert AuditEvent.objects.filter(action="retention.cancelled", object_id=str(run.pk)).exists()
+
+
+def test_a_dry_run_and_a_plan_of_nothing_have_no_job(tenant, old) -> None:
+    begun(tenant, dry_run=True)
+    begun(tenant, actions=[Action.DELETE])
+    assert not Job.objects.exists()
 
 
 def test_a_tenant_has_one_run_at_a_time(tenant, old) -> None:

@@ -7,7 +7,9 @@ import pytest
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from memories.models import Message
+from memories.jobs import claims
+from memories.models import Job, JobKind, Message
+from memories.tasks import work_off_operations
 from memories.tests.factories import ConversationFactory
 from retention import apps, runs, tasks
 from retention.models import PlannedItem, Policy, Run
@@ -20,8 +22,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def _tasks_run_where_they_are_queued(monkeypatch) -> None:
-    for task in (tasks.run_tenant, tasks.continue_run):
-        monkeypatch.setattr(task, "delay", task)
+    monkeypatch.setattr(tasks.run_tenant, "delay", tasks.run_tenant)
 
 
 @pytest.fixture
@@ -46,6 +47,7 @@ def archived(*messages: Message) -> list[bool]:
 
 def test_every_tenant_is_run(old, other_old) -> None:
     run(tasks.run_all)
+    run(work_off_operations)
     assert archived(old, other_old) == [True, True]
     assert set(Run.objects.values_list("trigger", "status")) == {("schedule", "completed")}
 
@@ -53,49 +55,37 @@ def test_every_tenant_is_run(old, other_old) -> None:
 def test_only_the_tenants_of_the_settings_are_run(old, other_old, settings) -> None:
     settings.MEMORY_RETENTION_TENANTS = [old.tenant.slug, "nobody"]
     run(tasks.run_all)
+    run(work_off_operations)
     assert archived(old, other_old) == [True, False]
 
 
 def test_a_tenant_in_dry_run_is_planned_alone(old) -> None:
     Policy.objects.create(tenant=old.tenant, max_age_days=1)
     run(tasks.run_all)
+    run(work_off_operations)
     assert archived(old) == [False]
     assert Run.objects.get().total == 1
 
 
-def test_a_run_that_takes_long_gives_others_their_turn(old, monkeypatch) -> None:
-    monkeypatch.setattr(tasks, "TURN_SECONDS", -1.0)
-    monkeypatch.setattr(runs, "BATCHES", dict.fromkeys(runs.BATCHES, 1))
-    aged(32, conversation=old.conversation)
-    turns = []
-    monkeypatch.setattr(tasks.continue_run, "delay", lambda *ids: turns.append(ids))
-    run(tasks.run_tenant, str(old.tenant_id))
-    assert turns == [(str(old.tenant_id), str(Run.objects.get().pk))]
-    run(tasks.continue_run, *turns[0])
-    assert Run.objects.get().archived == 2
-
-
-def test_a_run_whose_worker_died_is_taken_up(old) -> None:
-    begun = runs.begin(old.tenant, trigger=Run.Trigger.SCHEDULE)
-    Run.objects.filter(pk=begun.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
-    run(tasks.continue_runs)
-    assert archived(old) == [True]
-
-
 def test_a_run_that_somebody_works_on_is_left_alone(old) -> None:
-    begun = runs.begin(old.tenant, trigger=Run.Trigger.SCHEDULE)
-    Run.objects.filter(pk=begun.pk).take()
-    run(tasks.continue_runs)
+    runs.begin(old.tenant, trigger=Run.Trigger.SCHEDULE)
+    claims.claim([JobKind.RETENTION])
     run(tasks.run_tenant, str(old.tenant_id))
+    run(work_off_operations)
     assert archived(old) == [False]
     assert Run.objects.count() == 1
 
 
-def test_tasks_of_a_tenant_or_run_that_is_gone_do_nothing(old) -> None:
-    nobody = "00000000-0000-7000-8000-000000000000"
-    run(tasks.run_tenant, nobody)
-    run(tasks.continue_run, nobody, nobody)
-    run(tasks.continue_run, str(old.tenant_id), nobody)
+def test_a_run_whose_worker_died_is_taken_up(old) -> None:
+    runs.begin(old.tenant, trigger=Run.Trigger.SCHEDULE)
+    claims.claim([JobKind.RETENTION])
+    Job.objects.update(due_at=timezone.now())
+    run(work_off_operations)
+    assert archived(old) == [True]
+
+
+def test_a_task_of_a_tenant_that_is_gone_does_nothing(old) -> None:
+    run(tasks.run_tenant, "00000000-0000-7000-8000-000000000000")
     assert not Run.objects.exists()
 
 

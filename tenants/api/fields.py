@@ -6,7 +6,7 @@ only text, is told by `context={"from_query": True}`.
 
 import math
 import re
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.core.validators import RegexValidator
@@ -16,6 +16,7 @@ from tenants.models import EXTERNAL_ID_MAX, SLUG_PATTERN
 
 METADATA_LEVELS, METADATA_ITEMS, METADATA_TEXT = 4, 50, 2048
 ISO_8601 = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?", re.ASCII | re.IGNORECASE)
+DAY = re.compile(r"20\d\d-\d\d-\d\d", re.ASCII)
 DIGITS = re.compile(r"-?[0-9]+")  # int() also reads `1_0` and the digits of other scripts
 
 
@@ -60,6 +61,15 @@ class Moment(serializers.DateTimeField):
     def to_internal_value(self, value: Any) -> datetime:
         if not isinstance(value, str) or not ISO_8601.fullmatch(value):
             self.fail("invalid", format="YYYY-MM-DDThh:mm:ss[.uuuuuu][Z|+HH:MM|-HH:MM]")
+        return super().to_internal_value(value)
+
+
+class Day(serializers.DateField):
+    """A day of this century, as YYYY-MM-DD."""
+
+    def to_internal_value(self, value: Any) -> date:
+        if not isinstance(value, str) or not DAY.fullmatch(value):
+            self.fail("invalid", format="YYYY-MM-DD, of this century")
         return super().to_internal_value(value)
 
 

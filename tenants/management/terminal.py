@@ -20,6 +20,11 @@ def tenant_of(slug: str) -> Tenant:
     return tenant
 
 
+def tenants_of(slug: str | None) -> list[Tenant]:
+    """The one of this name; without a name, all."""
+    return [tenant_of(slug)] if slug else list(Tenant.objects.order_by("slug"))
+
+
 def end_user_of(tenant: Tenant, user_id: str) -> EndUser:
     """By our id or the client's."""
     with tenant_scope(tenant):

@@ -20,8 +20,11 @@ from rich.console import Console
 from memories import imports, ingest
 from memories.imports import Record, Source, UnreadableFile
 from memories.ingest import NewMessage
+from memories.jobs import claims
+from memories.jobs.working import Cancelled
+from memories.management import inline
 from memories.management.import_report import Meter, Tally, print_result
-from memories.models import Message
+from memories.models import JobKind, Message
 from tenants import founding
 from tenants.authentication import DEFAULT_TENANT
 from tenants.isolation import tenant_scope
@@ -32,6 +35,7 @@ BATCH_MAX = 5000
 CONTINUE = "What was stored stays; the same command again continues."
 
 Store = Callable[[Sequence[NewMessage]], int]
+Tell = Callable[[Tally, int], None]
 
 
 class Command(BaseCommand):
@@ -54,8 +58,10 @@ class Command(BaseCommand):
             source = _source(file, options)
             try:
                 tenant = _tenant(options["tenant"], create=not options["dry_run"])
-                with _storing(tenant, dry_run=options["dry_run"]) as store:
-                    _run(source, store, tally, errors=errors, size=options["batch_size"], console=console)
+                with _storing(tenant, dry_run=options["dry_run"]) as store, _seen(tenant, source, options) as tell:
+                    _run(source, store, tally, tell, errors=errors, size=options["batch_size"], console=console)
+            except Cancelled:
+                raise CommandError(f"Somebody cancelled it. {CONTINUE}") from None
             except KeyboardInterrupt:
                 raise CommandError(f"Interrupted. {CONTINUE}", returncode=130) from None
             except OperationalError as error:
@@ -133,7 +139,9 @@ def _write_errors(file: TextIO, records: Sequence[Record]) -> None:
 # --- Storing ------------------------------------------------------------------------------------------------------
 
 
-def _run(source: Source, store: Store, tally: Tally, *, errors: TextIO | None, size: int, console: Console) -> None:
+def _run(
+    source: Source, store: Store, tally: Tally, tell: Tell, *, errors: TextIO | None, size: int, console: Console
+) -> None:
     """Each batch is a transaction of its own: whatever ends the run, the batches before stand."""
     with Meter(console, total=source.total) as meter:
         while records := list(islice(source.records, size)):
@@ -142,6 +150,28 @@ def _run(source: Source, store: Store, tally: Tally, *, errors: TextIO | None, s
             meter.show(tally, end=records[-1].end)
             if errors:
                 _write_errors(errors, records)
+            tell(tally, records[-1].end)
+
+
+@contextmanager
+def _seen(tenant: Tenant | None, source: Source, options: dict[str, Any]) -> Iterator[Tell]:
+    """Yield what writes down how far it is, on a job that operators see and may cancel; a dry run has none."""
+    if tenant is None or options["dry_run"]:
+        yield lambda *_: None
+        return
+    with inline.recorded(tenant, JobKind.IMPORT) as claimed:
+        last = Tally()
+
+        def tell(tally: Tally, end: int) -> None:
+            nonlocal last
+            last = tally
+            claims.report(claimed, done=end, total=source.total)
+            if claimed.job.is_cancelled:
+                raise Cancelled
+
+        yield tell
+        with tenant_scope(tenant):
+            claims.finish(claimed, last.counts)
 
 
 @contextmanager

@@ -4,12 +4,13 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db.models import QuerySet
 
-from memories.models import Message
-from memories.search.reindexing import reindex, unindexed
-from tenants.isolation import across_tenants
+from memories.management import inline
+from memories.models import JobKind
+from memories.search.reindexing import chosen
+from tenants.isolation import tenant_scope
 from tenants.management import terminal
+from tenants.models import Tenant
 
 
 class Command(BaseCommand):
@@ -26,18 +27,17 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         console = terminal.console_on(self.stdout)
-        chosen = _chosen(options["tenant"], with_indexed=options["all"])
-        with across_tenants():
-            total = chosen.count()
+        counts = {one: _count(one, options) for one in terminal.tenants_of(options["tenant"])}
+        total = sum(counts.values())
         console.print(f"Messages to index: {total:,}.")
-        if total and not options["dry_run"]:
-            with terminal.progress_on(console) as bar:
-                task = bar.add_task("Messages", total=total)
-                for done in reindex(chosen):
-                    bar.advance(task, done)
-            console.print("Done.")
+        if not total or options["dry_run"]:
+            return
+        for tenant in (one for one, count in counts.items() if count):
+            job = inline.queue(tenant, JobKind.REINDEX, with_indexed=options["all"])
+            inline.work_off(job, console, description=tenant.slug)
+        console.print("Done.")
 
 
-def _chosen(slug: str | None, *, with_indexed: bool) -> QuerySet[Message]:
-    messages = Message.objects.for_tenant(terminal.tenant_of(slug)) if slug else Message.objects.all()
-    return messages if with_indexed else unindexed(messages)
+def _count(tenant: Tenant, options: dict[str, Any]) -> int:
+    with tenant_scope(tenant):
+        return chosen(tenant, with_indexed=options["all"]).count()

@@ -1,4 +1,6 @@
-"""Jobs of the fact engine as an operator sees them."""
+"""Jobs as an operator sees them."""
+
+import uuid
 
 import pytest
 from django.core.cache import cache
@@ -88,10 +90,62 @@ def test_trying_again_calls_a_worker_after_the_commit(browser, failed, django_ca
     assert cache.get(FACT_WAKE_FLAG)
 
 
-@pytest.mark.parametrize(("status", "buttons"), [("failed", ["try_again"]), ("queued", []), ("succeeded", [])])
-def test_only_a_failed_job_has_the_button(browser, failed, status, buttons):
-    Job.objects.update(status=status)
+@pytest.mark.parametrize(
+    ("status", "buttons"),
+    [
+        ("failed", ["try_again"]),
+        ("cancelled", ["try_again"]),
+        ("queued", ["cancel"]),
+        ("running", ["cancel"]),
+        ("succeeded", []),
+    ],
+)
+def test_a_page_has_the_buttons_that_make_sense(browser, failed, status, buttons):
+    Job.objects.update(status=status, claim=failed.pk)
     assert [name for name, _ in browser.get(page(failed)).context["buttons"]] == buttons
+
+
+@pytest.fixture
+def running(tenant):
+    return JobFactory.create(
+        tenant=tenant, end_user=None, kind="reindex", status="running", claim=uuid.uuid4(), done=1, total=4
+    )
+
+
+def test_how_far_it_is_is_drawn(browser, running):
+    for address in (listing(JOB), page(running)):
+        shown = text(browser.get(address))
+        assert 'aria-label="1 of 4 (25%)"' in shown
+        assert '<rect width="25%"' in shown
+
+
+def test_the_page_of_an_open_job_looks_again(browser, running, failed):
+    assert browser.get(page(running))["Refresh"] == "5"
+    assert "Refresh" not in browser.get(page(failed))
+
+
+def test_cancelling_asks_first(browser, running):
+    assert "Cancel these jobs?" in act(browser, JOB, "cancel", running)
+    assert not Job.objects.get().is_cancelled
+
+
+def test_what_is_open_is_cancelled(browser, running, failed):
+    assert "Jobs cancelled: 1." in act(browser, JOB, "cancel", running, failed, confirmed="yes")
+    running.refresh_from_db()
+    failed.refresh_from_db()
+    assert (running.is_cancelled, failed.status) == (True, "failed")
+    event = AuditEvent.objects.get(action="admin.cancelled")
+    assert (event.tenant, event.detail) == (running.tenant, {"jobs": 1})
+
+
+def test_a_cancelled_job_has_no_second_button(browser, running):
+    Job.objects.update(is_cancelled=True)
+    assert browser.get(page(running)).context["buttons"] == []
+
+
+def test_a_viewer_cancels_nothing(viewer, running):
+    act(viewer, JOB, "cancel", running, confirmed="yes")
+    assert not Job.objects.get().is_cancelled
 
 
 def test_a_viewer_tries_nothing_again(viewer, failed):

@@ -6,8 +6,9 @@ from decimal import Decimal
 import pytest
 from django.utils import timezone
 
-from memories.admin.spend import DAYS, HEIGHT
+from memories.admin.spend import DAYS
 from memories.models import TokenSpend
+from tenants.admin_pictures import HEIGHT
 from tenants.models import Tenant
 from tenants.tests.admin_pages import listed, listing, page, queries, text
 from tenants.tests.factories import TenantFactory
@@ -57,15 +58,15 @@ def test_a_chart_has_a_column_a_day_the_last_being_today(browser, tenant):
     spent(tenant, tokens=900)
     spent(tenant, tokens=400, ago=1)
     [chart] = charts(browser)
-    assert len(chart.columns) == DAYS
-    assert [column.height > 0 for column in chart.columns[-3:]] == [False, True, True]
-    assert chart.columns[-1].height == pytest.approx(2 * chart.columns[-2].height, abs=0.2)
+    assert len(chart.drawn.columns) == DAYS
+    assert [column.height > 0 for column in chart.drawn.columns[-3:]] == [False, True, True]
+    assert chart.drawn.columns[-1].height == pytest.approx(2 * chart.drawn.columns[-2].height, abs=0.2)
 
 
 def test_models_of_a_day_are_one_column(browser, tenant):
     spent(tenant, tokens=900)
     spent(tenant, tokens=900, model="ollama:llama:1")
-    assert charts(browser)[0].columns[-1].said.endswith("2,000 tokens")
+    assert charts(browser)[0].drawn.columns[-1].said.endswith("2,000 tokens")
 
 
 def test_the_line_of_the_budget_stands_where_its_tokens_would_reach(browser, tenant):
@@ -73,20 +74,20 @@ def test_the_line_of_the_budget_stands_where_its_tokens_would_reach(browser, ten
     spent(tenant, tokens=1900)
     spent(tenant, tokens=900, ago=1)
     [chart] = charts(browser)
-    assert chart.line == chart.columns[-2].top
-    assert [column.is_over for column in chart.columns[-2:]] == [False, True]
+    assert chart.drawn.line == chart.drawn.columns[-2].top
+    assert [column.is_over for column in chart.drawn.columns[-2:]] == [False, True]
 
 
 def test_a_tenant_without_a_budget_has_no_line(browser, tenant, settings):
     settings.MEMORY_LLM_DAILY_TOKEN_BUDGET = 0
     spent(tenant)
-    assert charts(browser)[0].line is None
+    assert charts(browser)[0].drawn.line is None
     assert "no budget is set" in text(browser.get(listing(SPEND)))
 
 
 def test_no_column_leaves_the_drawing(browser, tenant):
     spent(tenant, tokens=10**9)
-    assert all(0 <= column.top <= HEIGHT for column in charts(browser)[0].columns)
+    assert all(0 <= column.top <= HEIGHT for column in charts(browser)[0].drawn.columns)
 
 
 def test_those_who_took_most_are_drawn_first(browser, monkeypatch):

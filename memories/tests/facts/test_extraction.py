@@ -3,11 +3,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from memories.facts import extraction, jobs, spend, working
+from memories.facts import extraction, spend, working
 from memories.facts.jobs import TURNS_MAX
 from memories.facts.spend import BudgetSpent
+from memories.facts.working import FLOWS
 from memories.fencing import fenced
 from memories.ingest import NewMessage, Taken, ingest_turn, store
+from memories.jobs import claims
 from memories.models import Conversation, Fact, FactSource, Job, Message, MessageEmbedding, Reading, TokenSpend
 from memories.providers.base import ProviderRejected, ProviderUnavailable
 from memories.tests.facts.flows import PROVIDER, USAGE, WillfulReader, current, failing, ingest, work_off_all
@@ -203,7 +205,7 @@ def test_outages_without_end_fail_the_job(user):
     job = ingest(user, "I live in Austin.").job
     work_off_all(failing(ProviderUnavailable("busy")))
     job.refresh_from_db()
-    assert (job.status, job.attempts) == ("failed", jobs.MAX_ATTEMPTS)
+    assert (job.status, job.attempts) == ("failed", claims.MAX_ATTEMPTS)
 
 
 def test_a_refusal_fails_the_job_where_people_see_it(user):
@@ -243,10 +245,10 @@ def test_a_worker_that_was_given_up_stores_nothing(user):
 
 def test_a_job_whose_worker_died_is_taken_up_again(user):
     job = ingest(user, "I live in Austin.").job
-    claimed = jobs.claim(only=[job.pk])
+    claimed = claims.claim(FLOWS, only=[job.pk])
     assert claimed
     assert claimed.job == job
-    assert jobs.claim() is None
+    assert claims.claim(FLOWS) is None
     Job.objects.update(due_at=timezone.now())
     assert working.work_off(reader=WillfulReader(), provider=PROVIDER)
     assert current(user) == ["Lives in Austin."]
@@ -254,8 +256,8 @@ def test_a_job_whose_worker_died_is_taken_up_again(user):
 
 def test_a_job_that_stops_every_worker_is_given_up(user):
     job = ingest(user, "I live in Austin.").job
-    Job.objects.update(status="running", claim=job.pk, attempts=jobs.MAX_ATTEMPTS, due_at=timezone.now())
-    assert jobs.claim() is None
+    Job.objects.update(status="running", claim=job.pk, attempts=claims.MAX_ATTEMPTS, due_at=timezone.now())
+    assert claims.claim(FLOWS) is None
     job.refresh_from_db()
     assert job.status == "failed"
     assert "stopped" in job.error

@@ -10,6 +10,7 @@ from memory_layer.management.part import PartCommand
 
 class Command(PartCommand):
     help = "Serve the API at MEMORY_HOST:MEMORY_PORT."
+    tells_state = True
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workers", type=int, default=1, help="processes; each loads the local model (default 1)")

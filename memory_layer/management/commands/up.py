@@ -3,12 +3,14 @@
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from memory_layer import stack
+from memory_layer.metrics import exposition
 from memory_layer.stack import FirstSecrets
 from memory_layer.supervisor import ProcessFailedError, Supervisor
 
@@ -19,9 +21,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         refuse_taken_port()
+        with exposition.shared_by_children(with_state=True) as variables:
+            self._run(stack.environment() | variables)
+        self.stdout.write("Stopped.")
+
+    def _run(self, environment: Mapping[str, str]) -> None:
         self.stdout.write("Preparing the database…")
         first = stack.prepare()
-        supervisor = Supervisor(stack.commands(), environment=stack.environment(), out=sys.stdout)
+        supervisor = Supervisor(stack.commands(), environment=environment, out=sys.stdout)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: supervisor.stop())
         try:
@@ -32,7 +39,6 @@ class Command(BaseCommand):
             raise CommandError(f"{error} Its last lines above say why.") from error
         finally:
             supervisor.end()
-        self.stdout.write("Stopped.")
 
     def _announce(self, first: FirstSecrets) -> None:
         base = stack.base_url()

@@ -11,9 +11,13 @@ from rich.console import Console
 from rich.table import Table
 
 from memories.editing import Held
+from memories.jobs.claims import LEASE, Claimed
+from memories.jobs.working import Turn
+from memories.management import inline
+from memories.models import Job, JobKind
 from retention.cold_files import CorruptColdFile
-from retention.erasure import receipts
-from retention.erasure.erase import ErasureIncomplete, erase, plan_erasure
+from retention.erasure import as_job, receipts
+from retention.erasure.erase import plan_erasure
 from retention.erasure.subjects import Subject, UnknownSubject, find
 from retention.models import Receipt
 from tenants.isolation import tenant_scope
@@ -43,15 +47,15 @@ class Command(BaseCommand):
                 self._print(counts, options, title="would be erased")
                 return
             self._confirm(subject, counts, options)
-            self._print_receipt(self._erased(subject, options), options)
+            receipt = self._erased(subject, options)
         except (Held, CorruptColdFile) as error:
             raise CommandError(str(error)) from None
         except RedisError as error:
             raise CommandError(f"Redis does not answer, and results in it name what is to go: {error}") from None
-        except ErasureIncomplete as error:
-            self._print_receipt(error.receipt, options)
-            places = ", ".join(f"{one['what']} in {one['place']}" for one in error.receipt.proof["found"])
-            raise CommandError(f"The erasure is incomplete: {places}.") from None
+        self._print_receipt(receipt, options)
+        if left := receipt.proof["found"]:
+            places = ", ".join(f"{one['what']} in {one['place']}" for one in left)
+            raise CommandError(f"The erasure is incomplete: {places}.")
 
     def _confirm(self, subject: Subject, counts: dict[str, int], options: dict[str, Any]) -> None:
         if options["yes"]:
@@ -63,9 +67,17 @@ class Command(BaseCommand):
             raise CommandError("Nothing was erased.")
 
     def _erased(self, subject: Subject, options: dict[str, Any]) -> Receipt:
-        with terminal.progress_on(self.console if not options["json"] else Console(quiet=True)) as progress:
-            bar = progress.add_task("messages", total=None)
-            return erase(subject, on_batch=lambda done, of: progress.update(bar, completed=done, total=of))
+        """As a job that others see; with a whole tenant that row goes as well, so that the flow hands the receipt."""
+        job, made = as_job.queue(subject, wait=LEASE), list[Receipt | None]()
+
+        def flow(claimed: Claimed, turn: Turn) -> None:
+            made.append(as_job.erase_as_asked(claimed, turn))
+
+        console = self.console if not options["json"] else Console(quiet=True)
+        inline.carry_out(job, console, description="messages", flows={JobKind.ERASE: flow})
+        if not made or made[0] is None:
+            raise CommandError(f"It was not erased here: {_reason(job)}")
+        return made[0]
 
     def _print_receipt(self, receipt: Receipt, options: dict[str, Any]) -> None:
         if options["json"]:
@@ -83,6 +95,13 @@ class Command(BaseCommand):
         for kind, count in counts.items():
             table.add_row(kind.replace("_", " "), f"{count:,}")
         self.console.print(table)
+
+
+def _reason(job: Job) -> str:
+    """Why it waits or failed; another process may be at it, or done with it."""
+    with tenant_scope(job.tenant):
+        found = Job.objects.filter(pk=job.pk).first()
+    return found.error or f"the job {job.pk} is {found.status}." if found else "it is gone already."
 
 
 def _subject(options: dict[str, Any]) -> Subject:

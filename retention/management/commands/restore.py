@@ -8,6 +8,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.dateparse import parse_datetime
 
+from memories.management import inline
+from memories.models import Conversation, JobKind
 from retention import restoring
 from retention.models import Run
 from tenants.isolation import tenant_scope
@@ -37,9 +39,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{total:,} archived messages would be restored.")
             return
         console = terminal.console_on(self.stdout)
-        with terminal.progress_on(console) as progress:
-            task = progress.add_task("Restoring", total=total)
-            done = restoring.restore(tenant, **chosen, on_batch=lambda done: progress.update(task, completed=done))
+        job = inline.queue(tenant, JobKind.RESTORE, **restoring.asked(**chosen))
+        done = inline.work_off(job, console, description="Restoring").result.get("restored", 0)
         console.print(f"{done:,} messages restored.")
 
 
@@ -54,13 +55,23 @@ def _time(text: str) -> datetime:
 
 def _chosen(tenant: Tenant, options: dict[str, Any]) -> dict[str, Any]:
     """What `restoring.archived` is asked for: exactly one of the ways to choose."""
-    names = {"message": "ids", "conversation": "conversation_id", "run": "run", "since": "since", "until": "until"}
+    names = {"message": "ids", "conversation": "conversation", "run": "run", "since": "since", "until": "until"}
     given = {names[name]: options[name] for name in names if options[name] is not None}
     if len({"time" if name in ("since", "until") else name for name in given}) != 1:
         raise CommandError("Give one of --message, --conversation, --run, or --since and --until.")
     if "run" in given:
         given["run"] = _run(tenant, given["run"])
+    if "conversation" in given:
+        given["conversation"] = _conversation(tenant, given["conversation"])
     return given
+
+
+def _conversation(tenant: Tenant, external_id: str) -> UUID:
+    with tenant_scope(tenant):
+        conversation = Conversation.objects.for_tenant(tenant).filter(external_id=external_id).first()
+    if conversation is None:
+        raise CommandError(f'The tenant has no conversation "{external_id}".')
+    return conversation.pk
 
 
 def _run(tenant: Tenant, run_id: UUID) -> Run:

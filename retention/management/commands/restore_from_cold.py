@@ -7,6 +7,8 @@ from uuid import UUID
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 
+from memories.management import inline
+from memories.models import JobKind
 from retention import cold
 from retention.cold_files import CorruptColdFile
 from retention.models import ColdFile
@@ -31,9 +33,14 @@ class Command(BaseCommand):
             raise CommandError("Give ids of files, --run or --all.")
         files = _chosen(terminal.tenant_of(options["tenant"]), options)
         console = terminal.console_on(self.stdout)
-        bad = _each(files, console, dry_run=options["dry_run"])
+        if not options["dry_run"]:
+            _restore(files, console)
+        bad = [file for file in files if file.restored_at is None and not _is_sound(file, console)]
+        if options["dry_run"]:
+            there = sum(file.messages for file in files if file not in bad)
+            console.print(f"{there:,} messages would be restored from {len(files) - len(bad)} files, 0 skipped.")
         if bad:
-            raise CommandError(f"{bad} of {len(files)} files cannot be restored; nothing of them was changed.")
+            raise CommandError(f"{len(bad)} of {len(files)} files cannot be restored; nothing of them was changed.")
 
 
 def _chosen(tenant: Tenant, options: dict[str, Any]) -> list[ColdFile]:
@@ -51,23 +58,23 @@ def _chosen(tenant: Tenant, options: dict[str, Any]) -> list[ColdFile]:
     return [file for file in found if file.restored_at is None]
 
 
-def _each(files: list[ColdFile], console: Console, *, dry_run: bool) -> int:
-    """Restore the files, each by itself, and say what came of it; return how many could not be."""
-    bad = messages = skipped = 0
-    with terminal.progress_on(console) as progress:
-        for file in progress.track(files, description="Restoring"):
-            try:
-                done = _checked(file) if dry_run else cold.restore(file)
-            except CorruptColdFile as error:
-                bad += 1
-                console.print(f"{file.pk}: {error}", markup=False, soft_wrap=True)
-            else:
-                messages, skipped = messages + done.messages, skipped + done.skipped
-    would = "would be restored" if dry_run else "restored"
-    console.print(f"{messages:,} messages {would} from {len(files) - bad} files, {skipped:,} skipped.")
-    return bad
+def _restore(files: list[ColdFile], console: Console) -> None:
+    """Restore the files, each by itself, and say how many messages came of it."""
+    counts = {"restored": 0, "skipped": 0, "unreadable": 0}
+    if files:
+        job = inline.queue(files[0].tenant, JobKind.RESTORE_COLD, files=[str(file.pk) for file in files])
+        counts |= inline.work_off(job, console, description="Restoring").result
+        with tenant_scope(files[0].tenant):
+            for file in files:
+                file.refresh_from_db(fields=["restored_at"])
+    sound = len(files) - counts["unreadable"]
+    console.print(f"{counts['restored']:,} messages restored from {sound} files, {counts['skipped']:,} skipped.")
 
 
-def _checked(file: ColdFile) -> cold.Restored:
-    cold.check(file)
-    return cold.Restored(messages=file.messages)
+def _is_sound(file: ColdFile, console: Console) -> bool:
+    try:
+        cold.check(file)
+    except CorruptColdFile as error:
+        console.print(f"{file.pk}: {error}", markup=False, soft_wrap=True)
+        return False
+    return True

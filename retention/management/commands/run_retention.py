@@ -1,16 +1,17 @@
 """`manage.py run_retention`: plan and carry out, or only plan."""
 
 from argparse import ArgumentParser
-from typing import Any, TextIO, cast
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from memories.jobs.claims import LEASE
+from memories.models import Job
 from retention import runs
 from retention.models import Action, Run
 from tenants.isolation import tenant_scope
+from tenants.management import terminal
 from tenants.models import Tenant
 
 
@@ -28,12 +29,16 @@ class Command(BaseCommand):
         mode.add_argument("--enforce", dest="dry_run", action="store_false", help="whatever the policy's mode is")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        self.stdout.ending = ""  # rich ends its lines itself
-        self.console = Console(file=cast("TextIO", self.stdout), width=None if self.stdout.isatty() else 140)
+        self.console = terminal.console_on(self.stdout)
         tenants = Tenant.objects.all() if options["all"] else Tenant.objects.filter(slug=options["tenant"])
         if not tenants:
             raise CommandError("There is no such tenant.")
-        failed = [tenant.slug for tenant in tenants if not self._run(tenant, options)]
+        try:
+            failed = [tenant.slug for tenant in tenants if not self._run(tenant, options)]
+        except KeyboardInterrupt:
+            raise CommandError(
+                "Interrupted. The run is cancelled; its job can be tried again.", returncode=130
+            ) from None
         if failed:
             raise CommandError(f"Failed for: {', '.join(failed)}. The others are done.")
 
@@ -42,31 +47,36 @@ class Command(BaseCommand):
         try:
             self._finish_interrupted(tenant)
             chosen = {"dry_run": options["dry_run"], "actions": options["actions"]}
-            run = runs.begin(tenant, trigger=Run.Trigger.COMMAND, **chosen)
+            run = runs.begin(tenant, trigger=Run.Trigger.COMMAND, wait=LEASE, **chosen)
             self._execute(run)
         except runs.AlreadyRunning:
-            self.console.print(
-                f"{tenant.slug}: another process is at it; it goes on here a minute after that one ends."
-            )
+            self.console.print(f"{tenant.slug}: another process is at it; it goes on here when that one has ended.")
             return False
-        except Exception as error:  # noqa: BLE001 - said here, and by the run's row
+        except Exception as error:  # noqa: BLE001 - said here
             self.console.print(f"{tenant.slug}: {type(error).__name__}: {error}")
             return False
         self._report(run)
-        return True
+        return run.status == Run.Status.COMPLETED
 
     def _finish_interrupted(self, tenant: Tenant) -> None:
         with tenant_scope(tenant):
-            interrupted = list(Run.objects.for_tenant(tenant).abandoned().select_related("tenant"))
+            interrupted = list(Run.objects.for_tenant(tenant).running().select_related("tenant"))
         for run in interrupted:
             self._execute(run)
             self._report(run)
 
     def _execute(self, run: Run) -> None:
-        columns = TextColumn(run.tenant.slug), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-        with Progress(*columns, console=self.console) as bar:
-            task = bar.add_task("", total=run.total)
-            runs.execute(run, on_batch=lambda run: bar.update(task, completed=round(run.progress * run.total)))
+        with terminal.progress_on(self.console) as bar:
+            task = bar.add_task(run.tenant.slug, total=run.total)
+            try:
+                runs.execute(run, on_batch=lambda run: bar.update(task, completed=round(run.progress * run.total)))
+            except KeyboardInterrupt:
+                runs.cancel(run)
+                raise
+        if run.status != Run.Status.COMPLETED:
+            with tenant_scope(run.tenant):
+                reason = Job.objects.for_tenant(run.tenant).values_list("error", flat=True).get(pk=run.pk)
+            self.console.print(f"{run.tenant.slug}: {run.status}. {reason}", markup=False)
 
     def _report(self, run: Run) -> None:
         table = Table("Action", "Reason", "Messages", "Bytes", title=f"{run.tenant.slug}: {run} ({run.status})")

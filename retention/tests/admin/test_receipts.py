@@ -4,16 +4,17 @@ import html
 import json
 
 import pytest
+from django.core.cache import cache
 
-from memories.models import Hold
+from memories.models import Hold, Job
+from memories.tasks import OPERATION_WAKE_FLAG
 from memories.tests.factories import ConversationFactory, MessageFactory
-from retention import tasks
 from retention.erasure import receipts
 from retention.models import Receipt
 from tenants.ids import new_id
+from tenants.models import AuditEvent
 from tenants.tests.admin_pages import listed, listing, page, text
 from tenants.tests.factories import EndUserFactory
-from tenants.tests.plain_login import plain_login
 
 RECEIPT = "retention_receipt"
 
@@ -80,46 +81,35 @@ def maya(tenant):
     return message.end_user
 
 
-@pytest.fixture
-def queued(monkeypatch):
-    calls = []
-    monkeypatch.setattr(tasks.erase_subject, "delay", lambda *ids: calls.append(ids))
-    return calls
-
-
 def sent(browser, tenant, /, **given):
     return browser.post(ADD, {"tenant": str(tenant.pk), "kind": "user", "name": "maya"} | given)
 
 
-def test_first_it_is_said_what_would_go(browser, tenant, maya, queued):
+def test_first_it_is_said_what_would_go(browser, tenant, maya):
     assert "This would go for good: 1 end users, 1 messages, 4 postings." in text(sent(browser, tenant))
-    assert not queued
+    assert not Job.objects.exists()
 
 
-def test_then_a_worker_erases_it(browser, tenant, maya, queued, django_capture_on_commit_callbacks):
+def test_then_a_worker_erases_it(browser, tenant, maya, django_capture_on_commit_callbacks):
     with django_capture_on_commit_callbacks(execute=True):
         assert sent(browser, tenant, confirmed="on").status_code == 302
-    assert queued == [(str(tenant.pk), "user", str(maya.pk))]
+        assert sent(browser, tenant, confirmed="on").status_code == 302
+    job = Job.objects.get()
+    assert (job.kind, job.asked, job.end_user) == ("erase", {"kind": "user", "id": str(maya.pk)}, None)
+    assert cache.get(OPERATION_WAKE_FLAG)
     assert not Receipt.objects.exists()
+    assert AuditEvent.objects.filter(action="admin.queued", object_id=str(job.pk)).exists()
 
 
 @pytest.mark.parametrize(
     ("given", "why"), [({"name": "nobody"}, "There is no user"), ({"tenant": ""}, "Choose the tenant")]
 )
-def test_what_is_not_there_is_not_erased(browser, tenant, maya, queued, given, why):
+def test_what_is_not_there_is_not_erased(browser, tenant, maya, given, why):
     assert why in text(sent(browser, tenant, confirmed="on", **given))
-    assert not queued
+    assert not Job.objects.exists()
 
 
-def test_what_is_held_is_not_erased(browser, tenant, maya, queued):
+def test_what_is_held_is_not_erased(browser, tenant, maya):
     Hold.objects.create(tenant=tenant, end_user=maya)
     assert "A legal hold keeps this user from being erased" in text(sent(browser, tenant, confirmed="on"))
-    assert not queued
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_worker_leaves_a_receipt(tenant, maya):
-    with plain_login():
-        tasks.erase_subject(str(tenant.pk), "user", str(maya.pk))
-        tasks.erase_subject(str(tenant.pk), "user", str(maya.pk))
-    assert Receipt.objects.get().counts == {"end_users": 1, "messages": 1, "postings": 4}
+    assert not Job.objects.exists()

@@ -3,11 +3,13 @@
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from memories.models import Message
+from memories.tasks import OPERATION_WAKE_FLAG, work_off_operations
 from memories.tests.factories import MessageFactory
-from retention import holds, runs, tasks
+from retention import holds, runs
 from retention.models import Policy, Run
 from retention.tests.factories import aged
 from tenants.models import AuditEvent
@@ -34,14 +36,6 @@ def ended(old, tenant):
     run = runs.begin(tenant, trigger="api", dry_run=False)
     runs.execute(run)
     return run
-
-
-@pytest.fixture
-def queued(monkeypatch):
-    """The runs that workers were asked to carry out."""
-    found = []
-    monkeypatch.setattr(tasks.continue_run, "delay", lambda *ids: found.append(ids))
-    return found
 
 
 def archived():
@@ -142,19 +136,19 @@ def test_a_dry_run_of_nothing_is_refused(browser, given):
 # --- For real ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_dry_run_is_run_for_real_after_a_question(browser, dry, queued, django_capture_on_commit_callbacks):
+def test_a_dry_run_is_run_for_real_after_a_question(browser, dry, django_capture_on_commit_callbacks):
     assert "Run this for real?" in act(browser, RUN, "enforce", dry)
     assert Run.objects.count() == 1
     with django_capture_on_commit_callbacks(execute=True):
         assert "Runs begun: 1." in act(browser, RUN, "enforce", dry, confirmed="yes")
     run = Run.objects.get(dry_run=False)
     assert (run.trigger, run.actions, run.total) == ("admin", dry.actions, 3)
-    assert queued == [(str(run.tenant_id), str(run.pk))]
-    tasks.continue_run(*queued[0])
+    assert cache.get(OPERATION_WAKE_FLAG)
+    work_off_operations()
     assert archived() == 3
 
 
-def test_while_another_run_is_at_work_none_is_begun(browser, dry, tenant, queued):
+def test_while_another_run_is_at_work_none_is_begun(browser, dry, tenant):
     runs.begin(tenant, trigger="api", dry_run=False)
     assert "is not finished" in act(browser, RUN, "enforce", dry, confirmed="yes")
     assert Run.objects.filter(dry_run=False).count() == 1
@@ -192,10 +186,12 @@ def test_a_dry_run_restores_nothing(browser, dry):
     assert "Messages restored: 0." in act(browser, RUN, "restore", dry, confirmed="yes")
 
 
-def test_too_many_are_left_to_the_command(browser, ended, monkeypatch):
+def test_many_are_restored_by_a_job(browser, ended, monkeypatch):
     monkeypatch.setattr("retention.admin.runs.RESTORED_AT_ONCE", 2)
-    assert "use manage.py restore" in act(browser, RUN, "restore", ended, confirmed="yes")
+    assert "A job restores" in act(browser, RUN, "restore", ended, confirmed="yes")
     assert archived() == 3
+    work_off_operations()
+    assert archived() == 0
 
 
 @pytest.mark.parametrize("action", ["enforce", "cancel", "restore"])

@@ -57,10 +57,31 @@ def test_another_count_is_found_out(difference: int) -> None:
     assert not receipts.verify(shown | {"counts": {"messages": 2 + difference}})
 
 
+@pytest.mark.parametrize(("found", "complete", "genuine"), [([], True, True), ([], False, False), (["a"], True, False)])
+def test_as_the_api_shows_it_it_is_genuine_and_says_no_more_than_was_proven(found, complete, genuine) -> None:
+    shown = receipts.as_json(signed(proof={"found": found}))
+    assert receipts.verify(shown | {"complete": complete}) is genuine
+
+
 def test_another_secret_signs_otherwise(settings) -> None:
     shown = receipts.as_json(signed())
     settings.SECRET_KEY = "another one"
     assert not receipts.verify(shown)
+
+
+def test_a_secret_of_before_is_still_believed(settings) -> None:
+    shown = receipts.as_json(signed())
+    settings.SECRET_KEY_FALLBACKS = ["one in between", settings.SECRET_KEY]
+    settings.SECRET_KEY = "another one"
+    assert receipts.verify(shown)
+    assert not receipts.verify(shown | {"counts": {"messages": 3}})
+
+
+def test_a_secret_of_before_signs_no_more(settings) -> None:
+    settings.SECRET_KEY_FALLBACKS = ["one of before"]
+    shown = receipts.as_json(signed())
+    settings.SECRET_KEY_FALLBACKS = []
+    assert receipts.verify(shown)
 
 
 @pytest.mark.parametrize("signature", [None, 5, "", "é", []])

@@ -1,0 +1,1 @@
+"""What tenants store and ask: counted as it happens or soon after, and read without counting."""
