@@ -149,10 +149,10 @@ def measure(client: Any, address: str) -> Measured:
 
     with CaptureQueriesContext(connection) as made:
         seconds(client, address)
-    rounds: list[list[float]] = []
+    queries, rounds = admin_addresses.queries(made), list[list[float]]()
     while len(rounds) < ROUNDS and not any(statistics.median(times) <= MILLISECONDS for times in rounds):
         rounds.append([1000 * seconds(client, address) for _ in range(TIMES)])
-    return Measured(address, admin_addresses.queries(made), min(rounds, key=statistics.median))
+    return Measured(address, queries, min(rounds, key=statistics.median))
 
 
 def seconds(client: Any, address: str) -> float:

@@ -8,8 +8,11 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown, worker_ready
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
+from memory_layer import broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
 
+broker.use()
 app = Celery("memory_layer")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

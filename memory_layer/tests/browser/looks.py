@@ -42,6 +42,7 @@ class Visit:
         width, height, scheme = LOOKS[look]
         self.page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
         self.page.set_viewport_size({"width": width, "height": height})
+        self.page.evaluate("dark => document.documentElement.classList.toggle('dark', dark)", scheme == "dark")
 
     @property
     def overflow(self) -> int:
