@@ -16,7 +16,7 @@ demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
 	@$(BIN)/python manage.py demo
 
 test: $(VENV)/dev $(VENV)/chromium $(VENV)/prometheus  ## the whole suite, with branch coverage
-	@$(BIN)/pytest -n auto --dist loadgroup --cov --cov-report=term
+	@$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term
 	@cd sdk && ../$(BIN)/pytest -n auto
 
 bench: $(VENV)/dev  ## how fast: embedding, lag, what guards and limits cost, recall, retention, the admin, the SDK

@@ -56,6 +56,7 @@ def test_scores_of_all_tenants_are_refreshed(messages):
     Message.objects.update(stored_importance=0.001)
     with plain_login():
         tasks.rescore_importance()
+        tasks.work_off_operations()
     assert not Message.objects.filter(stored_importance=0.001).exists()
 
 

@@ -17,13 +17,6 @@ from memory_layer.tests.browser.looks import Visit
 from tenants.tests.plain_login import plain_login
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All of them by one process: to fill the database and start the browser twice would take longer."""
-    for item in items:
-        if "/tests/browser/" in item.path.as_posix():
-            item.add_marker(pytest.mark.xdist_group("browser"))
-
-
 class AsPlainLogin(WSGIHandler):
     """The service, seen by a login that row-level security binds."""
 

@@ -19,7 +19,6 @@ from memory_layer import embedded
 from memory_layer.running import RunningStack
 from memory_layer.tests.integration.conftest import Service
 
-pytestmark = pytest.mark.xdist_group("backup")  # one process has the service that is lost
 DOCUMENT = (settings.BASE_DIR / "docs" / "operations.md").read_text()
 KEPT, MOVED, ERASED = "The boiler was repaired on Monday.", "tool output that nobody asks for", "Forget me."
 PSQL = "python -m memory_layer.embedded run .memory psql --csv --tuples-only"

@@ -12,7 +12,6 @@ from memory_layer.tests.monitoring.faults import FAULTS, Again, Fault, Watched, 
 from memory_layer.tests.monitoring.parts import KEY, Parts, models
 from memory_layer.tests.monitoring.prometheus import Prometheus, in_small_time, program
 
-pytestmark = pytest.mark.xdist_group("monitoring")
 PATIENCE_SECONDS = 60
 # Within ten seconds, which stand for minutes and days here, nothing need be due that is due every minute or day.
 MEANINGLESS = {"BeatStopped", "RetentionNotRun"}
