@@ -38,9 +38,9 @@ ENV MEMORY_ENVIRONMENT=production \
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin memory
 COPY --from=builder /opt/venv /opt/venv
 COPY . .
-# Static files need settings but no server; a checkout may be closed to others than its owner.
+# Static files and the exported model need settings but no server; a checkout may be closed to others than its owner.
 RUN MEMORY_ENVIRONMENT=local MEMORY_DATABASE_URL=postgresql://unused/unused MEMORY_REDIS_URL=redis://unused \
-    python manage.py collectstatic --noinput --verbosity 0 \
+    sh -c 'python manage.py collectstatic --noinput --verbosity 0 && python manage.py export_model' \
     && chmod -R a+rX .
 # Where docker-compose.yml mounts cold storage: a new volume takes over the owner of the folder it covers.
 RUN install --directory --owner=10001 --group=10001 --mode=0700 /data/cold

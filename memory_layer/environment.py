@@ -19,6 +19,7 @@ DEPLOYED = ("staging", "production")
 ENVIRONMENTS = ("local", "test", *DEPLOYED)
 SECRET_KEY_LENGTH = 32
 SECRET_KEY_VARIETY = 8
+EMBEDDING_BACKENDS = ("int8", "float32", "torch")
 EMBEDDING_PROVIDERS = ("sentence_transformer", "google_gemini", "openai", "mock")
 LLM_PROVIDERS = ("rules", "openai", "anthropic", "gemini", "openrouter")
 COLD_STORAGE = "retention.storage.PrivateFileSystemStorage"

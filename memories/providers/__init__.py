@@ -93,6 +93,8 @@ def _model_options(name: str) -> dict[str, Any]:
 
 def _vendor_options(name: str) -> dict[str, Any]:
     match name:
+        case "sentence_transformer":
+            return {"backend": settings.MEMORY_EMBEDDING_BACKEND, "folder": settings.MEMORY_DATA_DIR / "models"}
         case "google_gemini":
             access = {"api_key": settings.MEMORY_GEMINI_API_KEY, "base_url": settings.MEMORY_GEMINI_BASE_URL}
         case "openai":

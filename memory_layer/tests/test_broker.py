@@ -1,5 +1,7 @@
 """What becomes of a worker when Redis does not hear that it is done."""
 
+from typing import cast
+
 import pytest
 from kombu import Connection
 from kombu.transport import redis
@@ -10,8 +12,8 @@ from memory_layer.celery import app
 
 @pytest.fixture
 def channel():
-    with Connection(app.conf.broker_url) as connection, connection.channel() as channel:
-        channel.basic_qos(0, 1, False)
+    with Connection(app.conf.broker_url) as connection, cast("redis.Channel", connection.channel()) as channel:
+        channel.qos.prefetch_count = 1
         yield channel
 
 

@@ -135,7 +135,7 @@ def _compare(console: Console, before: Mapping[str, Scores], results: Results) -
 
 
 def _measured(labelled: LabelledSet, setting: Setting, *, console: Console, baselines: bool) -> Results:
-    store = Store(settings.MEMORY_DATA_DIR / "evaluation" / "embeddings.sqlite3")
+    store = Store(settings.MEMORY_DATA_DIR / "evaluation" / f"embeddings-{settings.MEMORY_EMBEDDING_BACKEND}.sqlite3")
     provider = caching(embedding_provider(), store=store)
     try:
         with run.tenant_of_its_own() as tenant:

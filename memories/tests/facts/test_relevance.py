@@ -155,9 +155,9 @@ def test_those_that_cover_most_come_first() -> None:
 # --- The labelled questions -------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def model() -> SentenceTransformerProvider:
-    return SentenceTransformerProvider()
+@pytest.fixture
+def model(bundled: SentenceTransformerProvider) -> SentenceTransformerProvider:
+    return bundled
 
 
 def test_the_set_is_broad_enough() -> None:

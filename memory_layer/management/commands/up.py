@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from memory_layer import stack
@@ -28,6 +29,7 @@ class Command(BaseCommand):
     def _run(self, environment: Mapping[str, str]) -> None:
         self.stdout.write("Preparing the database…")
         first = stack.prepare()
+        call_command("export_model", stdout=self.stdout)
         supervisor = Supervisor(stack.commands(), environment=environment, out=sys.stdout)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: supervisor.stop())
