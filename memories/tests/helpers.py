@@ -1,11 +1,16 @@
 """What several tests of this room need: other threads, a provider with a will of its own, a look at the queue."""
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from threading import Barrier, Event
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import redis
 from celery import current_app as app
@@ -131,3 +136,15 @@ def _broker(url: str) -> Iterator[None]:
 def _connect_to(url: str) -> None:
     app.conf.update(broker_url=url)
     vars(app)["_pool"] = vars(app.amqp)["_producer_pool"] = None  # they remember the connection they were made for
+
+
+def kill_in_the_middle(program: str) -> None:
+    """Run it in a process of its own on this database; end that by SIGKILL once it says that it is in the middle."""
+    database = connection.settings_dict
+    url = urlsplit(settings.DATABASE_URL)._replace(netloc=f"{database['USER']}@", path=f"/{database['NAME']}").geturl()
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "memory_layer.settings", "MEMORY_DATABASE_URL": url}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as worker:
+        assert worker.stdout
+        assert worker.stdout.readline() == "in the middle\n"
+        worker.send_signal(signal.SIGKILL)

@@ -1,17 +1,10 @@
 """A worker that is killed in the middle of a step leaves nothing of it, and another goes on with exactly that step."""
 
-import os
-import signal
-import subprocess
-import sys
-from urllib.parse import urlsplit
-
 import pytest
-from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from memories.models import Job
+from memories.tests.helpers import kill_in_the_middle
 from memories.tests.jobs.operations import counted, counting, counting_job, work_off
 
 WORKER = """
@@ -28,27 +21,12 @@ work_off(counting(stay, is_atomic={is_atomic}))
 """
 
 
-def killed_in_the_second_step(*, is_atomic: bool) -> None:
-    database = connection.settings_dict
-    url = urlsplit(settings.DATABASE_URL)._replace(netloc=f"{database['USER']}@", path=f"/{database['NAME']}").geturl()
-    worker = subprocess.Popen(
-        [sys.executable, "-c", WORKER.format(is_atomic=is_atomic)],
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": "memory_layer.settings", "MEMORY_DATABASE_URL": url},
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with worker:
-        assert worker.stdout
-        assert worker.stdout.readline() == "in the middle\n"
-        worker.send_signal(signal.SIGKILL)
-
-
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("is_atomic", "left"), [(True, ["1"]), (False, ["1", "2"])])
 def test_another_goes_on_with_the_step_that_was_not_done(tenant, is_atomic, left):
     """A step of one transaction is undone; one with scopes of its own may have been done, and is repeated."""
     job = counting_job(tenant)
-    killed_in_the_second_step(is_atomic=is_atomic)
+    kill_in_the_middle(WORKER.format(is_atomic=is_atomic))
     job.refresh_from_db()
     assert (job.status, job.done, counted()) == ("running", 1, left)
     seen: list[int] = []
