@@ -5,6 +5,7 @@ import logging.config
 from io import StringIO
 
 import pytest
+import structlog
 from django.conf import settings
 from django.db import IntegrityError, ProgrammingError
 
@@ -20,12 +21,14 @@ PASSWORD = "a-password-that-nobody-has"
 @pytest.fixture(params=["json", "console"])
 def said(request):
     """What is said from here on, of everything there is to say."""
-    out = StringIO()
+    out, usual = StringIO(), structlog.get_config()
     configuration = logs.configuration(level="DEBUG", form=request.param)
     configuration["handlers"]["stderr"]["stream"] = out
     logging.config.dictConfig(configuration)
+    structlog.configure(cache_logger_on_first_use=False)  # or a logger would keep this for the tests to come
     yield out
     logging.config.dictConfig(settings.LOGGING)
+    structlog.configure(**usual)
 
 
 def quoting(kind: type[Exception]):

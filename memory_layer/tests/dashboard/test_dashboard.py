@@ -60,14 +60,14 @@ def stored(tenant):
     [(timedelta(seconds=5), "good", "up to date"), (timedelta(hours=1), "warning", "behind")],
 )
 def test_embedding_is_behind_when_texts_wait(browser, stored, waits, state, word):
-    queue(stored, queued_at=NOW - waits, due_at=NOW - waits)
+    queue(stored, queued_at=timezone.now() - waits, due_at=timezone.now() - waits)
     found = sign(browser, "Embedding")
     assert (found.state, found.word) == (state, word)
     assert "1 waiting" in found.detail
 
 
 def test_a_provider_that_fails_is_said_to_by_what_waits(browser, stored):
-    queue(stored, due_at=NOW + timedelta(minutes=5), error="The vendor is down.")
+    queue(stored, due_at=timezone.now() + timedelta(minutes=5), error="The vendor is down.")
     found = sign(browser, "Provider")
     assert (found.state, found.word) == ("bad", "failing")
     assert found.detail.endswith("The vendor is down.")
@@ -76,7 +76,7 @@ def test_a_provider_that_fails_is_said_to_by_what_waits(browser, stored):
 @pytest.mark.parametrize(("took", "word"), [([20] * 99 + [9000], "quick"), ([20] * 90 + [9000] * 10, "slow")])
 def test_search_is_slow_when_one_in_twenty_is(browser, tenant, took, word):
     for one in took:
-        asked.note(tenant, "search", milliseconds=one, at=NOW)
+        asked.note(tenant, "search", milliseconds=one, at=timezone.now())
     assert sign(browser, "Search").word == word
 
 
@@ -93,7 +93,7 @@ def retention(last_run=None, *, enabled=True, status="completed", ago=timedelta(
     PeriodicTask.objects.filter(task="retention.tasks.run_all").update(enabled=enabled, last_run_at=last_run)
     if status:
         run = Run.objects.create(tenant=TenantFactory.create(), dry_run=False, trigger="schedule", status=status)
-        Run.objects.filter(pk=run.pk).update(created_at=NOW - ago)
+        Run.objects.filter(pk=run.pk).update(created_at=timezone.now() - ago)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_retention_says_how_it_goes(browser, how, word):
 )
 def test_beat_is_heard_by_what_it_writes_down(browser, ago, word):
     every = IntervalSchedule.objects.create(every=10, period="seconds")
-    PeriodicTask.objects.create(name="pulse", task=PULSE_TASK, interval=every, last_run_at=ago and NOW - ago)
+    PeriodicTask.objects.create(name="pulse", task=PULSE_TASK, interval=every, last_run_at=ago and timezone.now() - ago)
     assert sign(browser, "Schedules").word == word
 
 
@@ -146,21 +146,21 @@ def test_spend_is_summed(browser, tenant):
 
 def test_searches_are_shared_out_by_how_long_they_took(browser, tenant):
     for took in (5, 15, 20, 9999):
-        asked.note(tenant, "search", milliseconds=took, at=NOW)
+        asked.note(tenant, "search", milliseconds=took, at=timezone.now())
     shown = cards(browser)["search"].shown
     assert [bar.said for bar in shown["bars"]] == ["1", "2", "0", "0", "0", "0", "0", "1"]
     assert shown["sums"][0] == ("Median", "15 ms")
 
 
 def test_how_long_texts_waited_is_told(browser, stored):
-    queue(stored, status="completed", queued_at=NOW - timedelta(seconds=4), completed_at=NOW)
+    queue(stored, status="completed", queued_at=timezone.now() - timedelta(seconds=4), completed_at=timezone.now())
     assert cards(browser)["embedding"].shown["sums"][0] == ("Waited, half of them", "4.0 s")
 
 
 def test_forecasts_of_all_tenants_are_summed(browser, tenant):
     for one, count in ((tenant, 3), (TenantFactory.create(), 4)):
         for days in (7, 30):
-            Forecast.objects.create(tenant=one, days=days, action="archive", count=count * days, made_at=NOW)
+            Forecast.objects.create(tenant=one, days=days, action="archive", count=count * days, made_at=timezone.now())
     assert cards(browser)["forecast"].shown["table"]["rows"][0] == ["Archive", "49", "210"]
 
 
