@@ -54,9 +54,8 @@ def scrubbed(event: Any, _hint: dict[str, Any]) -> Any:
     """Only what is known to be harmless, however much more the SDK comes to collect."""
     context = structlog.contextvars.get_contextvars()
     kept = {name: event[name] for name in KEPT if name in event}
-    if (
-        event.get("transaction_info", {}).get("source") == "url"
-    ):  # of no known route: a path says what people are called
+    # Of no known route it is the path, which says what people are called.
+    if event.get("transaction_info", {}).get("source") == "url":
         kept.pop("transaction", None)
     for one in kept.get("exception", {}).get("values", []):
         one["value"] = quotable(one.get("type") or "", one.get("value") or "")
