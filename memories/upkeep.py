@@ -12,7 +12,7 @@ from memories.importance import Formula, importance_sql
 from memories.jobs.steps import Operation, Step
 from memories.jobs.working import NotYet
 from memories.models import EmbeddingStatus, Job, JobKind, Message, MessageEmbedding
-from memories.models.embedding import UNFINISHED, MessageEmbeddingQuerySet
+from memories.models.embedding import MessageEmbeddingQuerySet
 from memories.models.job import OPEN
 from memories.providers import embedding_provider
 from memories.providers.base import model_key
@@ -80,7 +80,7 @@ def embed_again(job: Job, *, model: str, now: datetime) -> Step | None:
     keys = list(beyond.values_list("pk", flat=True)[:EMBEDDED_AT_ONCE])
     if not keys:
         return None
-    waiting = MessageEmbedding.objects.filter(tenant=job.tenant, model=model, status__in=UNFINISHED)
+    waiting = MessageEmbedding.objects.filter(tenant=job.tenant, model=model).unfinished()
     if waiting[: EMBEDDED_AT_ONCE - 1].count() == EMBEDDED_AT_ONCE - 1:
         raise NotYet("The embedding workers are at the messages before.", until=now + LOOK_AGAIN)
     queued = MessageEmbedding.objects.filter(pk__in=keys).retry()

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import count
-from math import ceil
 from typing import Any
 
 import requests
+
+from memories.usage.embedded import percentile
 
 TIMEOUT_SECONDS = 60.0
 NO_ANSWER = "no answer"
@@ -143,8 +144,3 @@ class Figures:
             p99=percentile(took, 0.99),
             outcomes=dict(sorted(outcomes.items())),
         )
-
-
-def percentile(in_order: Sequence[float], share: float) -> float | None:
-    """The least of them that `share` of all do not exceed."""
-    return in_order[max(0, ceil(share * len(in_order)) - 1)] if in_order else None

@@ -1,5 +1,6 @@
 """How the embedding of messages goes: what waits, since when, what failed, and how long a text waits to be found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
@@ -8,7 +9,7 @@ from typing import Any
 from django.db.models import Count, F, Min
 
 from memories.models import EmbeddingStatus, Message, MessageEmbedding, TenantSize
-from memories.models.embedding import NOT_EMBEDDED, UNFINISHED
+from memories.models.embedding import NOT_EMBEDDED
 from tenants.models import Tenant
 
 LOOKED_AT = 200  # of the newest messages, for the lag
@@ -30,7 +31,7 @@ class Waiting:
 
 def waiting(*, model: str) -> Waiting:
     """Over all tenants."""
-    unfinished = MessageEmbedding.objects.filter(model=model, status__in=UNFINISHED)
+    unfinished = MessageEmbedding.objects.filter(model=model).unfinished()
     first = unfinished.order_by("due_at").values_list("queued_at", flat=True).first()
     count = unfinished.order_by().values("pk")[:WAITING_AT_MOST].count() if first else 0
     return Waiting(count, first)
@@ -62,9 +63,13 @@ def lag(tenant: Tenant | None, *, model: str) -> dict[str, float | None]:
 
 def percentiles(values: list[float]) -> dict[str, float | None]:
     """The median and the 95th percentile; None of nothing."""
-    in_order = sorted(values)
-    places = {"p50": ceil(0.50 * len(values)) - 1, "p95": ceil(0.95 * len(values)) - 1}
-    return {name: round(in_order[place], 3) if values else None for name, place in places.items()}
+    in_order = [round(value, 3) for value in sorted(values)]
+    return {"p50": percentile(in_order, 0.50), "p95": percentile(in_order, 0.95)}
+
+
+def percentile(in_order: Sequence[float], share: float) -> float | None:
+    """The least of them that `share` of all do not exceed."""
+    return in_order[max(0, ceil(share * len(in_order)) - 1)] if in_order else None
 
 
 def failures(tenant: Tenant, *, model: str) -> list[MessageEmbedding]:

@@ -10,7 +10,6 @@ from django.urls import reverse
 from django.utils.timesince import timesince
 
 from memories.models import EmbeddingStatus, JobStatus, MessageEmbedding
-from memories.models.embedding import UNFINISHED
 from memories.usage import embedded
 from memory_layer.dashboard.moment import FAILED_AT_MOST, PULSE_TASK, Moment
 from retention.apps import TASK as RETENTION_TASK
@@ -53,7 +52,7 @@ def _embedding(moment: Moment) -> list[Sign]:
 
 def _provider(model: str, waiting: int) -> Sign:
     """What was put off is due last, and says why."""
-    unfinished = MessageEmbedding.objects.filter(model=model, status__in=UNFINISHED)
+    unfinished = MessageEmbedding.objects.filter(model=model).unfinished()
     last = unfinished.order_by("-due_at").values_list("error", flat=True).first() if waiting else ""
     url = list_url("memories_messageembedding")
     name = settings.MEMORY_EMBEDDING_PROVIDER.replace("_", " ")

@@ -9,7 +9,8 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from memory_layer.load import NO_ANSWER, Answer, Figures, Target, load, percentile
+from memories.usage.embedded import percentile
+from memory_layer.load import NO_ANSWER, Answer, Figures, Target, load
 
 
 class Server(ThreadingHTTPServer):
