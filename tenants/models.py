@@ -103,6 +103,16 @@ class Tenant(models.Model):
         validators=[validate_weights],
         help_text='Over those of the setting, such as {"recency": 0.1}. Empty: the setting applies.',
     )
+    # Keys of embedding models (memories.providers.base.model_key), "" for none; `manage.py reembed` writes them.
+    embedding_model = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="Searched by. Empty: the one the settings name."
+    )
+    next_embedding_model = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="Being filled, to be searched by when it is whole."
+    )
+    previous_embedding_model = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="Searched by before, and kept for going back."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
