@@ -113,6 +113,9 @@ class Tenant(models.Model):
     previous_embedding_model = models.CharField(
         max_length=200, blank=True, editable=False, help_text="Searched by before, and kept for going back."
     )
+    has_vector_index = models.BooleanField(
+        default=False, editable=False, help_text="It has so many messages that searches go through an index of its own."
+    )
     created_at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

@@ -6,10 +6,11 @@ from memories.models.fact import Fact, FactSource, FactVector, Profile
 from memories.models.hold import Hold
 from memories.models.job import Job, JobKind, JobStatus, Reading, TokenSpend
 from memories.models.message import Message, Role
-from memories.models.posting import Posting
+from memories.models.posting import CommonTerm, Posting
 from memories.models.usage import DailyUsage, TenantSize
 
 __all__ = [
+    "CommonTerm",
     "Conversation",
     "DailyUsage",
     "EmbeddingStatus",

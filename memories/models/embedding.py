@@ -8,7 +8,7 @@ from typing import Self
 
 from django.db import models
 from django.db.models.functions import Now
-from pgvector.django import VectorField
+from pgvector.django import HalfVectorField
 
 from memories.models.message import Message
 from tenants import origin
@@ -102,7 +102,7 @@ class EmbeddingWindow(models.Model):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, db_constraint=False, related_name="windows")
     model = models.CharField(max_length=MODEL_KEY_MAX)
     position = models.PositiveSmallIntegerField()
-    vector = VectorField()
+    vector = HalfVectorField()
     tokens = models.BinaryField(null=True)
 
     class Meta:

@@ -31,3 +31,20 @@ class Posting(models.Model):
 
     def __str__(self) -> str:
         return f"{self.term} × {self.frequency}"
+
+
+class CommonTerm(models.Model):
+    """A term that stands in very many of a large tenant's messages, and in how many it did when they were counted.
+
+    EVERY_MESSAGE is one of them: the number of all messages.
+    """
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_index=False, related_name="+")
+    term = models.TextField(db_collation="C")
+    messages = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["tenant", "term"], name="common_term_is_unique")]
+
+    def __str__(self) -> str:
+        return f"{self.term} in {self.messages}"
