@@ -14,12 +14,15 @@ The parts of a score, each 0 to 1, and why they are there (gains and costs: docs
 * `importance` and `recency`, as of now: they order near-equals.
 """
 
-import datetime as dt
+import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from statistics import median
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 from uuid import UUID
+
+import numpy as np
+import numpy.typing as npt
 
 from memories.ranking.bm25 import covered
 
@@ -33,6 +36,8 @@ OF_BEYOND_CLOSENESS, OF_BEYOND_COSINE = 2.4, 1.64
 LEADERS = 3  # turns that speak for their sitting
 ONLY_IF_NAMED = ("exact", "speaker", "date")
 
+Numbers = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -42,10 +47,9 @@ class Candidate:
     """
 
     message_id: UUID
-    conversation_id: UUID
-    created_at: dt.datetime
-    importance: float
-    recency: float
+    sitting: tuple[Any, Any]  # the conversation and the day
+    importance: float = 0.0
+    recency: float = 0.0
     similarity: float | None = None
     closeness: float | None = None
     semantic_rank: int | None = None
@@ -60,9 +64,56 @@ class Candidate:
     said_by_named: bool = False
     date: float = 0.0
 
-    @property
-    def sitting(self) -> tuple[UUID, dt.date]:
-        return self.conversation_id, self.created_at.date()
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """Many of them, by column: what `Candidate` calls the same of each, NaN for None; counts of words by row."""
+
+    message_id: Sequence[UUID]
+    sitting: Sequence[tuple[Any, Any]]
+    importance: Numbers
+    recency: Numbers
+    similarity: Numbers
+    closeness: Numbers
+    semantic_rank: Numbers
+    lexical_rank: Numbers
+    frequencies: Numbers
+    length: Numbers
+    window_frequencies: Numbers
+    window_length: Numbers
+    is_question: Numbers
+    answers: Numbers
+    exact: Numbers
+    said_by_named: Numbers
+    date: Numbers
+
+    @classmethod
+    def of(cls, rows: Sequence[Candidate]) -> "Candidates":
+        columns: dict[str, Any] = {field.name: [getattr(row, field.name) for row in rows] for field in fields(cls)}
+        numbers = columns.keys() - {"message_id", "sitting"}
+        return cls(**columns | {name: np.array(columns[name], dtype=np.float64) for name in numbers})
+
+    def row(self, place: int) -> Candidate:
+        known = {field.name: getattr(self, field.name)[place] for field in fields(Candidate)}
+        return Candidate(**{name: _plain(name, value) for name, value in known.items()})
+
+    def __len__(self) -> int:
+        return len(self.message_id)
+
+
+WHOLE = ("semantic_rank", "lexical_rank", "length", "window_length")
+TRUTHS = ("is_question", "said_by_named")
+
+
+def _plain(name: str, value: Any) -> Any:
+    """A number of a column as Python's own."""
+    if isinstance(value, np.ndarray):
+        return [int(count) for count in value]
+    if not isinstance(value, np.float64):
+        return value
+    if math.isnan(value):
+        return None
+    return int(value) if name in WHOLE else bool(value) if name in TRUTHS else float(value)
 
 
 @dataclass(frozen=True)
@@ -84,89 +135,85 @@ class Ranking:
     total: int
 
 
-def meaning(similarity: float | None, closeness: float | None) -> float:
-    """How near a text is to a query in meaning, 0 to 1."""
-    near = OF_COSINE * (similarity or 0.0) if closeness is None else OF_CLOSENESS * closeness
-    return min(max(near, 0.0), 1.0)
+def meaning(similarity: Numbers, closeness: Numbers) -> Numbers:
+    """How near texts are to a query in meaning, 0 to 1."""
+    near = np.where(np.isnan(closeness), OF_COSINE * similarity, OF_CLOSENESS * closeness)
+    return _share(near)
 
 
-@dataclass(frozen=True)
-class Usual:
-    """How near candidates of a query are to it, on the median; None without vectors."""
+def answering(similarity: Numbers, closeness: Numbers, *, usual: tuple[Numbers, Numbers]) -> Numbers:
+    """How much nearer the questions are that turns follow than is `usual`, 0 to 1; of nothing known, 0.
 
-    similarity: float | None = None
-    closeness: float | None = None
+    `usual`: the similarities and the closenesses of all candidates, whose medians count.
+    """
+    near, close = (_median(values) for values in usual)
+    by_closeness = OF_BEYOND_CLOSENESS * (closeness - close - BEYOND_CLOSENESS)
+    by_cosine = OF_BEYOND_COSINE * (similarity - near - BEYOND_COSINE)
+    return _share(np.where(np.isnan(by_closeness), by_cosine, by_closeness))
 
 
-def usual(similarities: Sequence[float], closenesses: Sequence[float]) -> Usual:
-    return Usual(median(similarities) if similarities else None, median(closenesses) if closenesses else None)
+def _share(values: Numbers) -> Numbers:
+    share: Numbers = np.clip(np.nan_to_num(values), 0.0, 1.0)
+    return share
 
 
-def answering(similarity: float | None, closeness: float | None, *, than: Usual) -> float:
-    """How much nearer `than` usual the question is that a turn follows, 0 to 1; of nothing known, 0."""
-    if closeness is not None and than.closeness is not None:
-        beyond = OF_BEYOND_CLOSENESS * (closeness - than.closeness - BEYOND_CLOSENESS)
-    elif similarity is not None and than.similarity is not None:
-        beyond = OF_BEYOND_COSINE * (similarity - than.similarity - BEYOND_COSINE)
-    else:
-        beyond = 0.0
-    return min(max(beyond, 0.0), 1.0)
+def _median(values: Numbers) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else math.nan
 
 
 def rank(
-    candidates: Iterable[Candidate],
+    candidates: Candidates,
     *,
     weights: Mapping[str, float],
     rarities: Sequence[float] = (),
     named: Collection[str] = ONLY_IF_NAMED,
+    limit: int | None = None,
 ) -> list[Ranked]:
-    """Order by score, best first; equal scores by id, so that the order never depends on luck.
+    """The `limit` best, or all, best first; equal scores by id, so that the order never depends on luck.
 
     The score is the weighted mean of the parts. `rarities` weigh the query's words; a part of ONLY_IF_NAMED takes no
     part in the mean unless it is in `named`.
     """
-    pool = list(candidates)
-    own = [_own_parts(one, rarities) for one in pool]
-    sittings = _sittings(pool, own, weights=weights)
+    parts = _own_parts(candidates, rarities)
+    leaders = _leaders(candidates, parts, weights=weights)
+    parts["conversation"] = np.array([sum(best) / LEADERS for best in leaders])  # one that is missing counts 0
     applying = {name: weight for name, weight in weights.items() if name not in ONLY_IF_NAMED or name in named}
     total = sum(applying.values()) or 1.0
-    ranked = [
-        _scored(one, parts, applying, leaders=sittings[one.sitting], total=total)
-        for one, parts in zip(pool, own, strict=True)
+    scores = sum((weight * parts[name] for name, weight in applying.items()), np.zeros(len(candidates))) / total
+    order = sorted(range(len(candidates)), key=lambda place: (-scores[place], candidates.message_id[place]))
+    return [
+        Ranked(
+            candidates.row(place),
+            float(scores[place]),
+            {name: float(parts[name][place]) for name in applying},
+            leaders[place],
+        )
+        for place in order[:limit]
     ]
-    return sorted(ranked, key=lambda one: (-one.score, one.candidate.message_id))
 
 
-def _own_parts(one: Candidate, rarities: Sequence[float]) -> dict[str, float]:
+def _own_parts(them: Candidates, rarities: Sequence[float]) -> dict[str, Numbers]:
     return {
-        "semantic": meaning(one.similarity, one.closeness),
-        "lexical": covered(one.frequencies, rarities, length=one.length),
-        "context": covered(one.window_frequencies, rarities, length=one.window_length, turns=3),
-        "exact": one.exact,
-        "speaker": float(one.said_by_named),
-        "statement": float(not one.is_question),
-        "answer": one.answers,
-        "date": one.date,
-        "importance": one.importance,
-        "recency": one.recency,
+        "semantic": meaning(them.similarity, them.closeness),
+        "lexical": covered(them.frequencies, rarities, length=them.length),
+        "context": covered(them.window_frequencies, rarities, length=them.window_length, turns=3),
+        "exact": them.exact,
+        "speaker": them.said_by_named,
+        "statement": 1.0 - them.is_question,
+        "answer": them.answers,
+        "date": them.date,
+        "importance": them.importance,
+        "recency": them.recency,
     }
 
 
-def _sittings(
-    pool: Sequence[Candidate], own: Sequence[Mapping[str, float]], *, weights: Mapping[str, float]
-) -> dict[tuple[UUID, dt.date], list[float]]:
-    """What each sitting's LEADERS best turns reach by meaning and words, best first."""
-    relevance = ("semantic", "lexical")
-    heard = [name for name in relevance if weights.get(name)] or relevance
-    values = defaultdict(list)
-    for one, parts in zip(pool, own, strict=True):
-        values[one.sitting].append(sum(parts[name] for name in heard) / len(heard))
-    return {sitting: sorted(found, reverse=True)[:LEADERS] for sitting, found in values.items()}
-
-
-def _scored(
-    one: Candidate, own: Mapping[str, float], weights: Mapping[str, float], *, leaders: Sequence[float], total: float
-) -> Ranked:
-    known = {**own, "conversation": sum(leaders) / LEADERS}  # a leader that is missing counts 0
-    parts = {name: known[name] for name in weights}
-    return Ranked(one, sum(weight * parts[name] for name, weight in weights.items()) / total, parts, leaders)
+def _leaders(them: Candidates, own: Mapping[str, Numbers], *, weights: Mapping[str, float]) -> list[list[float]]:
+    """Of each candidate what its sitting's LEADERS best turns reach by meaning and words, best first."""
+    heard = [name for name in ("semantic", "lexical") if weights.get(name)] or ["semantic", "lexical"]
+    values = sum((own[name] for name in heard), np.zeros(len(them))) / len(heard)
+    sittings = defaultdict(list)
+    for sitting, value in zip(them.sitting, values.tolist(), strict=True):
+        sittings[sitting].append(value)
+    best = {sitting: sorted(found, reverse=True)[:LEADERS] for sitting, found in sittings.items()}
+    return [best[sitting] for sitting in them.sitting]

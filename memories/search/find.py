@@ -13,10 +13,10 @@ from memories.providers import reranker
 from memories.providers.base import EmbeddingProvider
 from memories.providers.reranker import Reranker
 from memories.ranking import Ranking, rank
+from memories.search.candidates import candidates
 from memories.search.hits import Hit, hits
 from memories.search.query import Mode, Query, Understood, filtered, participants, understand
-from memories.search.retrieval import retrieve
-from memories.search.turns import candidates
+from memories.search.turns import found
 from tenants.models import Tenant
 
 Scope = Callable[[], AbstractContextManager[None]]
@@ -56,8 +56,8 @@ def search(
     """
     started, model = time.perf_counter(), reranker()
     wide = max(query.top_k, settings.MEMORY_RERANKER_CANDIDATES) if model else query.top_k
-    found = _search(tenant, replace(query, top_k=wide), scope=scope, provider=provider, now=now, weights=weights or {})
-    result = _reranked(found, model, top_k=query.top_k) if model else found
+    result = _search(tenant, replace(query, top_k=wide), scope=scope, provider=provider, now=now, weights=weights or {})
+    result = _reranked(result, model, top_k=query.top_k) if model else result
     seconds = time.perf_counter() - started
     metrics.count_search(query.mode, cached=result.cached, degraded=result.degraded, seconds=seconds)
     return result
@@ -76,28 +76,33 @@ def _search(
         named = participants(tenant, query, now=now)
     meant = understand(tenant, query, named=named, provider=provider, now=now)
     applying = _weights(tenant, weights, query.mode, degraded=meant.degraded)
+    # Before the scope chooses a database: a replica may lack what a later key stands for.
+    key = search_cache.results_key(tenant.pk, meant.query, meant.degraded, applying, meant.model)
     with scope():
-        ranking, cached = _ranking(tenant, meant, applying, now=now)
+        ranking, cached = _ranking(tenant, meant, applying, key=key, now=now)
         return Result(hits(tenant, query, ranking.ranked), meant.degraded, applying, meant, ranking, cached)
 
 
-def _reranked(found: Result, model: Reranker, *, top_k: int) -> Result:
+def _reranked(result: Result, model: Reranker, *, top_k: int) -> Result:
     """The best of what was found, ordered by the model alone; as they were ranked if it fails."""
-    scores = model.scores(found.meant.query.text, [hit.message.content for hit in found.hits]) if found.hits else None
+    scores = (
+        model.scores(result.meant.query.text, [hit.message.content for hit in result.hits]) if result.hits else None
+    )
     if scores is None:
-        return replace(found, hits=found.hits[:top_k])
-    scored = [_rescored(hit, score) for hit, score in zip(found.hits, scores, strict=True)]
+        return replace(result, hits=result.hits[:top_k])
+    scored = [_rescored(hit, score) for hit, score in zip(result.hits, scores, strict=True)]
     best = sorted(scored, key=lambda hit: -hit.ranked.score)[:top_k]
-    return replace(found, hits=best, weights=dict.fromkeys(found.weights, 0.0) | {RERANK: 1.0})
+    return replace(result, hits=best, weights=dict.fromkeys(result.weights, 0.0) | {RERANK: 1.0})
 
 
 def _rescored(hit: Hit, score: float) -> Hit:
     return replace(hit, ranked=replace(hit.ranked, score=score, parts={**hit.ranked.parts, RERANK: score}))
 
 
-def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> tuple[Ranking, bool]:
+def _ranking(
+    tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, key: str, now: datetime
+) -> tuple[Ranking, bool]:
     """And whether it was in the cache."""
-    key = search_cache.results_key(tenant.pk, meant.query, meant.degraded, weights, meant.model)
     if known := search_cache.results(key):
         return known, True
     ranking = _rank_anew(tenant, meant, weights, now=now)
@@ -108,11 +113,15 @@ def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *,
 def _rank_anew(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:
     query = meant.query
     messages = filtered(tenant, query, now=now)
-    found = retrieve(tenant, messages, meant)
-    known = candidates(tenant, messages, meant, found, now=now)
-    ranked = rank(known, weights=weights, rarities=found.rarities(), named=meant.named)
-    shown = ranked if query.neighbours else ranked[: query.top_k]  # a hit may be shown beside a better one
-    return Ranking(shown, found.messages_with, found.total)
+    known = found(tenant, messages, meant)
+    ranked = rank(
+        candidates(meant, known, now=now),
+        weights=weights,
+        rarities=known.rarities(),
+        named=meant.named,
+        limit=None if query.neighbours else query.top_k,  # a hit may be shown beside a better one
+    )
+    return Ranking(ranked, known.messages_with, known.total)
 
 
 def _weights(tenant: Tenant, tried: Mapping[str, float], mode: Mode, *, degraded: bool) -> dict[str, float]:

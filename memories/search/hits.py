@@ -64,6 +64,6 @@ def _placed(tenant: Tenant, query: Query, ranked: Sequence[Ranked]) -> Iterator[
         count = query.neighbours
         runs = around(tenant, ids, before=count, after=count, archived=query.include_archived)
         for one in batch:
-            run = [turn.id for turn in runs.get(one.candidate.message_id, ())]
+            run = runs.get(one.candidate.message_id, [])
             at = run.index(one.candidate.message_id) if run else 0
             yield Place(one, run[:at], run[at + 1 :])

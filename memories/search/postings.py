@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -23,10 +24,15 @@ Row = tuple[UUID, UUID, str, int, int]
 
 def write(messages: Iterable[Message]) -> None:
     """Index messages that are not indexed yet; in the scope of their tenant, which `message.tenant` holds."""
-    rows = [row for message in messages for row in _rows(message)]
-    if rows:
+    if parameters := columns(messages):
         with connection.cursor() as cursor:
-            cursor.execute(INSERT, [list(column) for column in zip(*rows, strict=True)])
+            cursor.execute(INSERT, parameters)
+
+
+def columns(messages: Iterable[Message]) -> list[list[Any]]:
+    """The parameters of INSERT; none where there are no messages."""
+    rows = [row for message in messages for row in _rows(message)]
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def rewrite(messages: Sequence[Message]) -> None:

@@ -7,7 +7,6 @@ from typing import Any, Literal
 
 import structlog
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
 from django.db.models.expressions import RawSQL
 
 from memories import search_cache
@@ -17,6 +16,7 @@ from memories.models.message import MessageQuerySet
 from memories.providers.base import EmbeddingProvider, ProviderError, Vectors, model_key
 from memories.ranking.dates import Span, spans
 from memories.ranking.words import EXACT, alternatives, names, without_speakers
+from tenants.databases import reading
 from tenants.models import Tenant
 
 log = structlog.get_logger(__name__)
@@ -90,7 +90,7 @@ def participants(tenant: Tenant, query: Query, *, now: datetime) -> dict[str, st
         sql, params = spoken.order_by().values("pk").query.sql_with_params()
     except EmptyResultSet:
         return {}
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(SPEAKING.format(spoken=sql), [list(named), tenant.pk, *params])
         return {term: named[term] for (term,) in cursor.fetchall()}
 
@@ -115,6 +115,11 @@ def understand(
         return replace(read, degraded=True)
     heard = words if query.mode == "hybrid" else ()
     return replace(read, words=heard, vector=embedded.vector, tokens=embedded.tokens)
+
+
+def is_filtered(query: Query) -> bool:
+    """Whether it is about some of the tenant's messages only, whatever of them is archived."""
+    return query.importance_min is not None or any(getattr(query, name) not in (None, {}) for name in FILTERS)
 
 
 def filtered(tenant: Tenant, query: Query, *, now: datetime) -> MessageQuerySet:

@@ -1,87 +1,184 @@
-"""Two retrievals in one statement, by meaning and by words, each over exactly the messages that pass the filters."""
+"""Two retrievals, by meaning and by words, each over exactly the messages that pass the filters, as clauses of SQL.
 
-from collections.abc import Collection, Iterable, Sequence
+They are exact where few messages are searched. Where they are very many, the nearest vectors come through the tenant's
+own index (`memories.search.vector_indexes`), and of the query's words the rarest are looked up (docs/adr/0012).
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
-from django.db import connection
-from pgvector import Vector
+from django.db.models.expressions import RawSQL
+from pgvector import HalfVector
 
 from memories.models.message import MessageQuerySet
-from memories.ranking.bm25 import LENGTH_NORMALISATION, SATURATION, USUAL_LENGTH, rarity
-from memories.search.query import Understood
+from memories.models.posting import EVERY_MESSAGE
+from memories.ranking.bm25 import LENGTH_NORMALISATION, SATURATION, USUAL_LENGTH
+from memories.search.query import Understood, is_filtered
 from tenants.models import Tenant
 
-Clause = tuple[str, list[Any]]
-Row = tuple[str, UUID | None, int | None, float]
+PER_RETRIEVAL = 4  # of the candidates, a quarter comes from each retrieval; the turns after them may fill the rest
+EXACT_UP_TO = 5_000  # messages: so many vectors are measured in the time that an index of them takes with a filter
+POSTINGS_UP_TO = 5_000  # are read where an index is used, unless even the rarest word has more
 CONSTANTS = (SATURATION, LENGTH_NORMALISATION, LENGTH_NORMALISATION, USUAL_LENGTH)
 
-PER_RETRIEVAL = 4  # of the candidates, a quarter comes from each retrieval; the turns after them may fill the rest
+# --- Of few messages --------------------------------------------------------------------------------------------------
 
 # `word` is which word of the query a term stands for: an alternative of it counts as the word itself.
 NEAREST = """
 measured AS MATERIALIZED (  -- before they are grouped: else the vectors themselves would be sorted
-    SELECT message_id, vector <=> %s::vector AS distance FROM memories_embeddingwindow
-    WHERE tenant_id = %s AND model = %s AND message_id IN (SELECT id FROM eligible)),
+    SELECT message_id, vector <=> {vector} AS distance FROM memories_embeddingwindow
+    WHERE tenant_id = %(tenant)s AND model = %(model)s AND message_id IN (SELECT id FROM eligible)),
 nearest AS (
     SELECT message_id, min(distance) AS distance FROM measured
-    GROUP BY message_id ORDER BY distance, message_id LIMIT %s)
+    GROUP BY message_id ORDER BY distance, message_id LIMIT %(limit)s)
 """
 MATCHING = """
-asked AS (SELECT * FROM unnest(%s::int[], %s::text[]) AS asked (word, term)),
+asked AS (SELECT * FROM unnest(%(numbers)s::int[], %(terms)s::text[]) AS asked (word, term)),
 matched AS MATERIALIZED (
     SELECT message_id, word, sum(frequency) AS frequency, min(length) AS length
     FROM memories_posting JOIN asked USING (term)
-    WHERE tenant_id = %s AND message_id IN (SELECT id FROM eligible)
+    WHERE tenant_id = %(tenant)s AND message_id IN (SELECT id FROM eligible)
     GROUP BY message_id, word),
-counted AS (
-    SELECT word, messages, ln(1 + (greatest(total - messages, 0) + 0.5) / (messages + 0.5)) AS rarity
-    FROM (SELECT word, count(*)::float8 AS messages FROM matched GROUP BY word) AS found,
-        (SELECT count(*)::float8 AS total FROM eligible) AS every),
+counted AS (SELECT word, count(*)::float8 AS messages FROM matched GROUP BY word),
+weighed AS (SELECT word, {rarity} AS rarity FROM counted, corpus),
 scored AS (
-    SELECT message_id, sum(rarity * frequency / (frequency + %s * (
-        1 - %s + %s * length / %s))) AS score
-    FROM matched JOIN counted USING (word)
-    GROUP BY message_id ORDER BY score DESC, message_id LIMIT %s)
+    SELECT message_id, sum({share}) AS score FROM matched JOIN weighed USING (word)
+    GROUP BY message_id ORDER BY score DESC, message_id LIMIT %(limit)s)
 """
+ELIGIBLE = """
+eligible (id) AS MATERIALIZED ({passing}),
+corpus AS (SELECT count(*)::float8 AS total FROM eligible)
+"""
+
+# --- Of many ----------------------------------------------------------------------------------------------------------
+
+# Two windows of one message among the nearest leave room for fewer messages: hence more windows than messages.
+NEAREST_BY_INDEX = """
+nearest AS (
+    SELECT message_id, min(distance) AS distance FROM (
+        SELECT near.message_id, {indexed} <=> {vector} AS distance
+        FROM memories_embeddingwindow AS near {passes}
+        WHERE tenant_id = %(tenant)s AND model = %(model)s
+        ORDER BY {indexed} <=> {vector} LIMIT %(windows)s) AS near
+    GROUP BY message_id ORDER BY distance, message_id LIMIT %(limit)s)
+"""
+# How often a common term stands in messages was counted before; the others are counted now.
+MATCHING_THE_RAREST = """
+asked AS (
+    SELECT word, asked.term, coalesce(common.messages, (
+        SELECT count(*) FROM memories_posting WHERE tenant_id = %(tenant)s AND memories_posting.term = asked.term
+    )) AS messages
+    FROM unnest(%(numbers)s::int[], %(terms)s::text[]) AS asked (word, term)
+    LEFT JOIN memories_commonterm AS common ON common.tenant_id = %(tenant)s AND common.term = asked.term),
+counted AS (SELECT word, sum(messages)::float8 AS messages FROM asked GROUP BY word HAVING sum(messages) > 0),
+weighed AS (
+    SELECT word, {rarity} AS rarity
+    FROM (SELECT *, sum(messages) OVER rarest_first AS postings, row_number() OVER rarest_first AS place FROM counted
+          WINDOW rarest_first AS (ORDER BY messages, word)) AS counted, corpus
+    WHERE place = 1 OR postings <= %(postings)s),
+matched AS MATERIALIZED (
+    SELECT message_id, word, sum(frequency) AS frequency, min(length) AS length
+    FROM (SELECT word, term FROM asked JOIN weighed USING (word) OFFSET 0) AS heard CROSS JOIN LATERAL (
+        SELECT message_id, frequency, length FROM memories_posting
+        WHERE tenant_id = %(tenant)s AND memories_posting.term = heard.term) AS posting
+    GROUP BY message_id, word),
+ordered AS (
+    SELECT message_id, sum({share}) AS score FROM matched JOIN weighed USING (word)
+    GROUP BY message_id ORDER BY score DESC, message_id),
+scored AS (
+    SELECT near.message_id, score FROM ordered AS near {passes} ORDER BY score DESC, message_id LIMIT %(limit)s)
+"""
+CORPUS = """
+corpus AS (
+    SELECT coalesce(max(messages), 0)::float8 AS total FROM memories_commonterm
+    WHERE tenant_id = %(tenant)s AND term = %(every)s)
+"""
+# One by one, in the order in which they are near: as many as are needed.
+PASSES = "CROSS JOIN LATERAL ({passing} OFFSET 0) AS passes"
+# As many neighbours as are asked for, and where a filter refuses some, the next ones.
+THROUGH_THE_INDEX = """
+SET LOCAL hnsw.ef_search = {neighbours};
+SET LOCAL hnsw.iterative_scan = strict_order;
+SET LOCAL hnsw.max_scan_tuples = 100000;
+"""
+
+RARITY = "ln(1 + (greatest(total - messages, 0) + 0.5) / (messages + 0.5))"
+SHARE = "rarity * frequency / (frequency + %(k1)s * (1 - %(b)s + %(b)s * length / %(usual)s))"
 
 
 @dataclass(frozen=True)
-class Retrieved:
-    """Ids, best first, of either retrieval; of each word of the query how many of the messages searched hold it."""
+class Retrieval:
+    """`clauses` of a statement, of which `nearest` and `scored`, where they are there, hold the best of each retrieval.
 
-    semantic: Sequence[UUID]
-    lexical: Sequence[UUID]
-    messages_with: Sequence[int]
-    total: int
+    `corpus` (total) and `counted` (word, messages) say of how many messages, and how many hold a word of the query.
+    `passing` is a condition on `turn.id`: whether a turn is one of the messages searched; `vector` is the query's.
+    `before` is to be run first, in the same transaction.
+    """
 
-    def rarities(self) -> list[float]:
-        return [rarity(messages, of=self.total) for messages in self.messages_with]
+    clauses: str
+    values: dict[str, Any]
+    passing: str
+    vector: str
+    before: str = ""
 
 
-def retrieve(tenant: Tenant, messages: MessageQuerySet, meant: Understood) -> Retrieved:
-    """The best of `messages` by each retrieval that the query's mode wants."""
+def retrieval(tenant: Tenant, messages: MessageQuerySet, meant: Understood) -> Retrieval:
+    """The best of `messages` by each retrieval that the query's mode wants; in the scope of the tenant."""
     limit = max(-(-meant.query.candidate_limit // PER_RETRIEVAL), meant.query.top_k)
-    clauses = [_eligible(messages)]
-    results = ["SELECT 'total', NULL::uuid, NULL::int, count(*)::float8 FROM eligible"]
+    many = tenant.has_vector_index and not (is_filtered(meant.query) and _are_few(messages))
+    return _by_index(tenant, messages, meant, limit=limit) if many else _exact(tenant, messages, meant, limit=limit)
+
+
+def _are_few(messages: MessageQuerySet) -> bool:
+    return messages.order_by().values("pk")[: EXACT_UP_TO + 1].count() <= EXACT_UP_TO
+
+
+def _exact(tenant: Tenant, messages: MessageQuerySet, meant: Understood, *, limit: int) -> Retrieval:
+    passing, values = compiled(messages, prefix="passing")
+    clauses = [ELIGIBLE.format(passing=passing)]
+    clauses += [NEAREST.format(vector=_vector(meant))] if meant.vector is not None else []
+    clauses += [MATCHING.format(rarity=RARITY, share=SHARE)] if meant.words else []
+    given = values | _values(tenant, meant, limit=limit)
+    return Retrieval(",".join(clauses), given, passing="turn.id IN (SELECT id FROM eligible)", vector=_vector(meant))
+
+
+def _by_index(tenant: Tenant, messages: MessageQuerySet, meant: Understood, *, limit: int) -> Retrieval:
+    passing, values = _correlated(messages, "near.message_id", prefix="near")
+    passes = "" if meant.query.include_archived and not is_filtered(meant.query) else PASSES.format(passing=passing)
+    clauses = [CORPUS]
     if meant.vector is not None:
-        clauses.append((NEAREST, [Vector(meant.vector).to_text(), tenant.pk, meant.model, limit]))
-        results.append("SELECT 'semantic', message_id, NULL, distance FROM nearest")
+        indexed = f"near.vector::halfvec({len(meant.vector)})"
+        clauses.append(NEAREST_BY_INDEX.format(indexed=indexed, vector=_vector(meant), passes=passes))
     if meant.words:
-        clauses.append((MATCHING, [*_columns(meant.words), tenant.pk, *CONSTANTS, limit]))
-        results.append("SELECT 'lexical', message_id, NULL, -score FROM scored")
-        results.append("SELECT 'word', NULL, word, messages FROM counted")
-    return _read(meant, _run(clauses, results))
+        clauses.append(MATCHING_THE_RAREST.format(rarity=RARITY, share=SHARE, passes=passes))
+    of_turn, more = _correlated(messages, "turn.id", prefix="turn")
+    given = values | more | _values(tenant, meant, limit=limit)
+    before = THROUGH_THE_INDEX.format(neighbours=min(max(given["windows"], 100), 1000))
+    return Retrieval(",".join(clauses), given, passing=f"EXISTS ({of_turn})", vector=_vector(meant), before=before)
 
 
-def _eligible(messages: MessageQuerySet) -> Clause:
-    try:
-        sql, params = messages.order_by().values("pk").query.sql_with_params()
-    except EmptyResultSet:
-        sql, params = "SELECT NULL::uuid WHERE false", ()
-    return f"eligible (id) AS MATERIALIZED ({sql})", list(params)
+def _values(tenant: Tenant, meant: Understood, *, limit: int) -> dict[str, Any]:
+    numbers, terms = _columns(meant.words)
+    return {
+        "tenant": tenant.pk,
+        "model": meant.model,
+        "limit": limit,
+        "windows": 2 * limit,
+        "postings": POSTINGS_UP_TO,
+        "every": EVERY_MESSAGE,
+        "numbers": numbers,
+        "terms": terms,
+        "k1": SATURATION,
+        "b": LENGTH_NORMALISATION,
+        "usual": USUAL_LENGTH,
+    } | ({} if meant.vector is None else {"vector": HalfVector(meant.vector).to_text()})
+
+
+def _vector(meant: Understood) -> str:
+    """Of so many dimensions as the index says, or else it is not used."""
+    return f"%(vector)s::halfvec({len(meant.vector)})" if meant.vector is not None else "NULL"
 
 
 def _columns(words: Sequence[Collection[str]]) -> tuple[list[int], list[str]]:
@@ -89,22 +186,15 @@ def _columns(words: Sequence[Collection[str]]) -> tuple[list[int], list[str]]:
     return [number for number, _ in pairs], [term for _, term in pairs]
 
 
-def _run(clauses: Sequence[Clause], results: Sequence[str]) -> list[Row]:
-    sql = f"WITH {', '.join(text for text, _ in clauses)} {' UNION ALL '.join(results)}"
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [value for _, values in clauses for value in values])
-        rows: list[Row] = cursor.fetchall()
-    return rows
+def _correlated(messages: MessageQuerySet, row: str, *, prefix: str) -> tuple[str, dict[str, Any]]:
+    return compiled(messages.filter(pk=RawSQL(row, ())), prefix=prefix)  # noqa: S611 - one of two names of ours
 
 
-def _read(meant: Understood, rows: Iterable[Row]) -> Retrieved:
-    kinds: dict[str, list[Any]] = {"semantic": [], "lexical": [], "word": [], "total": []}
-    for kind, message, word, value in rows:
-        kinds[kind].append((word, int(value)) if kind in ("word", "total") else (value, message))
-    messages_with = dict(kinds["word"])
-    return Retrieved(
-        semantic=[message for _, message in sorted(kinds["semantic"])],
-        lexical=[message for _, message in sorted(kinds["lexical"])],
-        messages_with=[messages_with.get(word, 0) for word in range(len(meant.words))],
-        total=kinds["total"][0][1],
-    )
+def compiled(messages: MessageQuerySet, *, prefix: str) -> tuple[str, dict[str, Any]]:
+    """SQL that selects the ids of `messages`, and its values by names that begin with `prefix`."""
+    try:
+        sql, params = messages.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:
+        return "SELECT NULL::uuid WHERE false", {}
+    values = {f"{prefix}{number}": value for number, value in enumerate(params)}
+    return sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in values), values

@@ -1,259 +1,185 @@
-"""What ranking wants to know of the messages that were found, and of the turns around them."""
+"""What is found, and the turns around it: one statement, one row for each turn with all that ranking wants to know."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
-from pgvector import Vector
-
-from memories.importance import Formula, importance, recency
 from memories.models.message import MessageQuerySet
 from memories.models.posting import EVERY_MESSAGE
-from memories.ranking import Candidate, Usual, answering, usual
-from memories.ranking.dates import nearness
-from memories.ranking.late_interaction import closeness
+from memories.ranking.bm25 import rarity
 from memories.search.query import Understood
-from memories.search.retrieval import Retrieved
+from memories.search.retrieval import Retrieval, retrieval
+from tenants.databases import reading
 from tenants.models import Tenant
 
-BREAK = timedelta(hours=1)  # turns further apart are not about the same
 # A question mark, whatever quotes, brackets or notes follow it.
 QUESTION = r"[?？؟]\W*(\[[^]]*\]\s*)?$"
+BEFORE = """
+    SELECT *, -1 AS place FROM memories_message AS earlier
+    WHERE tenant_id = anchor.tenant_id AND conversation_id = anchor.conversation_id
+        AND (created_at, id) < (anchor.created_at, anchor.id) AND (%(archived)s OR archived_at IS NULL)
+    ORDER BY created_at DESC, id DESC LIMIT %(before)s
+"""
+AFTER = """
+    SELECT *, row_number() OVER (ORDER BY created_at, id) - 1 AS place FROM memories_message AS later
+    WHERE tenant_id = anchor.tenant_id AND conversation_id = anchor.conversation_id
+        AND (created_at, id) >= (anchor.created_at, anchor.id)
+        AND (%(archived)s OR archived_at IS NULL OR id = anchor.id)
+    ORDER BY created_at, id LIMIT %(after)s + 1
+"""
 AROUND = """
-SELECT anchor.id, turn.id, turn.conversation_id, turn.created_at, turn.role, turn.importance_override,
-    right(turn.content, 400) ~ %s
-FROM memories_message AS anchor CROSS JOIN LATERAL (
-    (SELECT * FROM memories_message AS earlier
-     WHERE tenant_id = anchor.tenant_id AND conversation_id = anchor.conversation_id
-         AND (created_at, id) < (anchor.created_at, anchor.id) AND (%s OR archived_at IS NULL)
-     ORDER BY created_at DESC, id DESC LIMIT %s)
-    UNION ALL
-    (SELECT * FROM memories_message AS later
-     WHERE tenant_id = anchor.tenant_id AND conversation_id = anchor.conversation_id
-         AND (created_at, id) >= (anchor.created_at, anchor.id)
-         AND (%s OR archived_at IS NULL OR id = anchor.id)
-     ORDER BY created_at, id LIMIT %s)
-) AS turn
-WHERE anchor.tenant_id = %s AND anchor.id = ANY(%s)
+SELECT anchor.id, turn.id FROM memories_message AS anchor
+CROSS JOIN LATERAL (({before}) UNION ALL ({after})) AS turn
+WHERE anchor.tenant_id = %(tenant)s AND anchor.id = ANY(%(ids)s)
 ORDER BY anchor.id, turn.created_at, turn.id
 """
-# Distances first, and the best window of each message by them: else the vectors themselves would be sorted.
-NEAREST_WINDOWS = """
-SELECT DISTINCT ON (message_id) message_id, distance, tokens FROM (
-    SELECT message_id, vector <=> %s::vector AS distance, CASE WHEN %s THEN tokens END AS tokens
-    FROM memories_embeddingwindow WHERE tenant_id = %s AND model = %s AND message_id = ANY(%s)
-) AS measured ORDER BY message_id, distance
+# `anchors` are what is found. Turns further than an hour apart are not about the same. A turn `follows` if the one
+# before it is here, too; since rows are in the order in which they were said, that is then the row before. Vectors are
+# read of what may be a candidate, or the question before one.
+TURNS = """
+anchors AS MATERIALIZED (
+    SELECT message_id, max(semantic) AS semantic, max(lexical) AS lexical FROM (
+        SELECT message_id, row_number() OVER (ORDER BY distance, message_id) AS semantic, NULL::bigint AS lexical
+        FROM nearest UNION ALL
+        SELECT message_id, NULL, row_number() OVER (ORDER BY score DESC, message_id) FROM scored) AS found
+    GROUP BY message_id),
+said AS (
+    SELECT turn.id, turn.conversation_id, turn.created_at, turn.role, turn.importance_override, place,
+        CASE WHEN place = 0 THEN semantic END AS semantic, CASE WHEN place = 0 THEN lexical END AS lexical,
+        right(turn.content, 400) ~ %(question)s AS is_question,
+        turn.created_at - lag(turn.created_at) OVER (
+            PARTITION BY anchor.id ORDER BY turn.created_at, turn.id) <= interval '1 hour' AS follows
+    FROM anchors JOIN memories_message AS anchor ON anchor.tenant_id = %(tenant)s AND anchor.id = anchors.message_id
+    CROSS JOIN LATERAL (({before}) UNION ALL ({after})) AS turn),
+turn AS MATERIALIZED (
+    SELECT id, conversation_id, created_at, role, importance_override, is_question,
+        coalesce(bool_or(follows), false) AS follows, max(semantic) AS semantic, max(lexical) AS lexical,
+        bool_or(place = 0) AS is_found, bool_or(place = 1) AS is_next, bool_or(is_question AND place = -1) AS is_before
+    FROM said GROUP BY id, conversation_id, created_at, role, importance_override, is_question)
+SELECT
+    (SELECT total FROM corpus) AS total,
+    (SELECT array_agg(ARRAY[word, messages]) FROM counted) AS counted,
+    turn.id, conversation_id, extract(epoch FROM created_at)::float8 AS said_at, role, importance_override, is_question,
+    follows, semantic::float8, lexical::float8, is_found OR is_next AND {passing} AS is_searched,
+    near.distance, near.tokens, held.length, held.terms, held.often
+FROM (SELECT) AS always LEFT JOIN turn ON true
+LEFT JOIN LATERAL ({near}) AS near ON true
+LEFT JOIN LATERAL (
+    SELECT max(length) AS length, array_agg(array_position(%(wanted)s::text[], term) - 1) AS terms,
+        array_agg(frequency) AS often
+    FROM memories_posting WHERE tenant_id = %(tenant)s AND message_id = turn.id AND term = ANY(%(wanted)s)
+) AS held ON true
+ORDER BY conversation_id, created_at, turn.id
 """
-POSTINGS = """
-SELECT message_id, term, frequency, length FROM memories_posting
-WHERE tenant_id = %s AND message_id = ANY(%s) AND term = ANY(%s)
+NEAREST_WINDOW = """
+SELECT vector <=> {vector} AS distance, CASE WHEN %(with_tokens)s THEN tokens END AS tokens
+FROM memories_embeddingwindow
+WHERE (is_found OR is_next OR is_before)
+    AND tenant_id = %(tenant)s AND message_id = turn.id AND model = %(model)s
+ORDER BY distance LIMIT 1
 """
+NO_WINDOW = "SELECT NULL::float8 AS distance, NULL::bytea AS tokens"
+NOTHING = {
+    "nearest": "nearest AS (SELECT NULL::uuid AS message_id, 0.0 AS distance WHERE false)",
+    "scored": "scored AS (SELECT NULL::uuid AS message_id, 0.0 AS score WHERE false)",
+    "counted": "counted AS (SELECT 0 AS word, 0 AS messages WHERE false)",
+}
 
 
 @dataclass(frozen=True)
-class Turn:
-    id: UUID
-    conversation_id: UUID
-    created_at: datetime
-    role: str
-    importance_override: float | None
-    is_question: bool
+class Turns:
+    """Turns by column, in the order in which they were said, conversation by conversation.
+
+    `said_at`: seconds since 1970. `follows`: the turn in the row before is the one before it, at most an hour earlier.
+    `is_searched`: it was found, or it comes after what was and passes the filters. `terms`: places in `Found.wanted` of
+    the terms that stand in it so `often`. Ranks count from 1. None where there is none.
+    """
+
+    ids: Sequence[UUID] = ()
+    conversations: Sequence[UUID] = ()
+    said_at: Sequence[float] = ()
+    roles: Sequence[str] = ()
+    overrides: Sequence[float | None] = ()
+    is_question: Sequence[bool] = ()
+    follows: Sequence[bool] = ()
+    semantic_rank: Sequence[float | None] = ()
+    lexical_rank: Sequence[float | None] = ()
+    is_searched: Sequence[bool] = ()
+    distances: Sequence[float | None] = ()
+    tokens: Sequence[bytes | None] = ()
+    lengths: Sequence[int | None] = ()
+    terms: Sequence[Sequence[int] | None] = ()
+    often: Sequence[Sequence[int] | None] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search has to rank.
+
+    `wanted`: the terms that were looked for in the turns; `messages_with`: of each word of the query how many of the
+    `total` messages searched hold it.
+    """
+
+    turns: Turns
+    wanted: Sequence[str]
+    messages_with: Sequence[int]
+    total: int
+
+    def rarities(self) -> list[float]:
+        return [rarity(messages, of=self.total) for messages in self.messages_with]
+
+
+def found(tenant: Tenant, messages: MessageQuerySet, meant: Understood) -> Found:
+    """What of `messages` each retrieval finds, with the turns around; in the scope of the tenant."""
+    search = retrieval(tenant, messages, meant)
+    wanted = sorted({EVERY_MESSAGE, *meant.participants, *(term for word in meant.words for term in word)})
+    values = search.values | {
+        "archived": meant.query.include_archived,
+        "before": 1,
+        "after": 2,
+        "question": QUESTION,
+        "with_tokens": meant.tokens is not None,
+        "wanted": wanted,
+    }
+    return _read(_rows(search.before, _statement(search, meant), values), meant, wanted)
+
+
+def _statement(search: Retrieval, meant: Understood) -> str:
+    absent = [] if meant.words else ["scored", "counted"]
+    absent += ["nearest"] if meant.vector is None else []
+    near = NO_WINDOW if meant.vector is None else NEAREST_WINDOW.format(vector=search.vector)
+    turns = TURNS.format(before=BEFORE, after=AFTER, passing=search.passing, near=near)
+    return f"WITH {', '.join([search.clauses, *(NOTHING[name] for name in absent), turns])}"
+
+
+def _read(rows: Sequence[Any], meant: Understood, wanted: Sequence[str]) -> Found:
+    total, counted, *_ = rows[0]
+    messages_with = {int(word): int(messages) for word, messages in counted or ()}
+    return Found(
+        turns=Turns(*list(zip(*rows, strict=True))[2:]) if rows[0][2] else Turns(),
+        wanted=wanted,
+        messages_with=[messages_with.get(word, 0) for word in range(len(meant.words))],
+        total=int(total),
+    )
 
 
 def around(
     tenant: Tenant, messages: Collection[UUID], *, before: int, after: int, archived: bool
-) -> dict[UUID, list[Turn]]:
+) -> dict[UUID, list[UUID]]:
     """Each message, by its id, with up to so many turns before and after it in its conversation, oldest first."""
-    found = defaultdict(list)
-    asked = [QUESTION, archived, before, archived, after + 1, tenant.pk, list(messages)]
-    for anchor, *turn in _rows(AROUND, asked):
-        found[anchor].append(Turn(*turn))
-    return found
+    asked = {"tenant": tenant.pk, "ids": list(messages), "before": before, "after": after, "archived": archived}
+    runs = defaultdict(list)
+    for anchor, turn in _rows("", AROUND.format(before=BEFORE, after=AFTER), asked):
+        runs[anchor].append(turn)
+    return runs
 
 
-def _rows(sql: str, values: Sequence[Any]) -> list[Any]:
+def _rows(before: str, sql: str, values: dict[str, Any]) -> list[Any]:
     """Of plain SQL: hundreds of ids as one array cost the ORM and the planner far more one by one."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+    with reading().cursor() as cursor:
+        cursor.execute(before + sql, values)
+        for _ in range(before.count(";")):
+            cursor.nextset()
         return list(cursor.fetchall())
-
-
-def candidates(
-    tenant: Tenant, messages: MessageQuerySet, meant: Understood, found: Retrieved, *, now: datetime
-) -> list[Candidate]:
-    """What was found and, in a hybrid search, the turn after each if it is one of `messages`."""
-    anchors = {*found.semantic, *found.lexical}
-    talk = Talk.of(around(tenant, anchors, before=1, after=2, archived=meant.query.include_archived))
-    chosen = [talk.turns[one] for one in (anchors & talk.turns.keys()) | _following(anchors, talk, messages, meant)]
-    describe = Description.of(tenant, meant, found, talk, chosen, now=now)
-    return [describe.candidate(turn) for turn in chosen]
-
-
-@dataclass(frozen=True)
-class Talk:
-    """Turns by id, and which follows which within one sitting."""
-
-    turns: Mapping[UUID, Turn]
-    previous: Mapping[UUID, Turn]
-    next: Mapping[UUID, Turn]
-
-    @classmethod
-    def of(cls, runs: Mapping[UUID, Sequence[Turn]]) -> "Talk":
-        pairs = [pair for run in runs.values() for pair in pairwise(run) if _is_near(*pair)]
-        return cls(
-            turns={turn.id: turn for run in runs.values() for turn in run},
-            previous={later.id: earlier for earlier, later in pairs},
-            next={earlier.id: later for earlier, later in pairs},
-        )
-
-    def question_before(self, turn: Turn) -> Turn | None:
-        before = self.previous.get(turn.id)
-        return before if before and before.is_question else None
-
-    def window(self, turn: Turn) -> list[Turn]:
-        beside = (self.previous.get(turn.id), turn, self.next.get(turn.id))
-        return [one for one in beside if one]
-
-
-def _is_near(earlier: Turn, later: Turn) -> bool:
-    return later.created_at - earlier.created_at <= BREAK
-
-
-def _following(anchors: Collection[UUID], talk: Talk, messages: MessageQuerySet, meant: Understood) -> set[UUID]:
-    """The turns after `anchors` that are among `messages`. One retrieval alone promises only what it finds itself."""
-    if meant.query.mode != "hybrid" or meant.vector is None:
-        return set()
-    after = {talk.next[one].id for one in anchors if one in talk.next}.difference(anchors)
-    return set(messages.filter(pk__in=after).values_list("pk", flat=True)) if after else set()
-
-
-@dataclass(frozen=True)
-class Likeness:
-    """The cosine of a message's nearest window and, where its tokens are known, how close these come."""
-
-    similarity: float | None = None
-    closeness: float | None = None
-
-
-def _likeness(tenant: Tenant, ids: Collection[UUID], meant: Understood) -> dict[UUID, Likeness]:
-    if meant.vector is None:
-        return {}
-    asked = [Vector(meant.vector).to_text(), meant.tokens is not None, tenant.pk, meant.model, list(ids)]
-    rows = _rows(NEAREST_WINDOWS, asked)
-    shown = [(message, bits) for message, _, bits in rows if bits]
-    close: Iterable[float] = ()
-    if meant.tokens is not None and shown:
-        close = closeness(meant.tokens, [bits for _, bits in shown])
-    closeness_of = {message: float(value) for (message, _), value in zip(shown, close, strict=True)}
-    return {message: Likeness(1.0 - distance, closeness_of.get(message)) for message, distance, _ in rows}
-
-
-def _usual(found: Sequence[Likeness]) -> Usual:
-    return usual(
-        [one.similarity for one in found if one.similarity is not None],
-        [one.closeness for one in found if one.closeness is not None],
-    )
-
-
-@dataclass(frozen=True)
-class Words:
-    """How often each of the query's words stands in a message of `length` terms, and whether a named one said it."""
-
-    frequencies: Sequence[int]
-    length: int = 0
-    said_by_named: bool = False
-
-
-def _words(tenant: Tenant, ids: Collection[UUID], meant: Understood) -> dict[UUID, Words]:
-    numbers = defaultdict[str, list[int]](list)  # two words of a query may stand as the same term
-    for number, terms in enumerate(meant.words):
-        for term in terms:
-            numbers[term].append(number)
-    wanted = [EVERY_MESSAGE, *meant.participants, *numbers]
-    counts: dict[UUID, list[int]] = defaultdict(lambda: [0] * len(meant.words))
-    lengths, speaking = {}, set()
-    for message, term, frequency, length in _rows(POSTINGS, [tenant.pk, list(ids), wanted]):
-        lengths[message] = length
-        for number in numbers.get(term, ()):
-            counts[message][number] += frequency
-        if term in meant.participants:
-            speaking.add(message)
-    return {one: Words(counts[one], length, one in speaking) for one, length in lengths.items()}
-
-
-@dataclass(frozen=True)
-class Description:
-    """What is known of the turns that were chosen and of those beside them, turned into candidates."""
-
-    meant: Understood
-    talk: Talk
-    places: Mapping[str, Mapping[UUID, int]]
-    likeness: Mapping[UUID, Likeness]
-    usual: Usual
-    words: Mapping[UUID, Words]
-    identifiers: Sequence[int]
-    formula: Formula
-    now: datetime
-
-    @classmethod
-    def of(
-        cls, tenant: Tenant, meant: Understood, found: Retrieved, talk: Talk, chosen: Sequence[Turn], *, now: datetime
-    ) -> "Description":
-        questions = filter(None, map(talk.question_before, chosen))
-        likeness = _likeness(tenant, {turn.id for turn in (*chosen, *questions)}, meant)
-        return cls(
-            meant=meant,
-            talk=talk,
-            places={"semantic": _places(found.semantic), "lexical": _places(found.lexical)},
-            likeness=likeness,
-            usual=_usual([likeness[turn.id] for turn in chosen if turn.id in likeness]),
-            words=_words(tenant, {one.id for turn in chosen for one in talk.window(turn)}, meant),
-            identifiers=meant.identifiers,
-            formula=Formula.from_settings(),
-            now=now,
-        )
-
-    def candidate(self, turn: Turn) -> Candidate:
-        own, window = self._words(turn), [self._words(one) for one in self.talk.window(turn)]
-        likeness, created_at = self.likeness.get(turn.id, Likeness()), turn.created_at
-        return Candidate(
-            message_id=turn.id,
-            conversation_id=turn.conversation_id,
-            created_at=created_at,
-            importance=importance(turn.role, turn.importance_override, created_at, now=self.now, formula=self.formula),
-            recency=recency(created_at, now=self.now, formula=self.formula),
-            similarity=likeness.similarity,
-            closeness=likeness.closeness,
-            semantic_rank=self.places["semantic"].get(turn.id),
-            lexical_rank=self.places["lexical"].get(turn.id),
-            frequencies=own.frequencies,
-            length=own.length,
-            window_frequencies=[sum(counts) for counts in zip(*(one.frequencies for one in window), strict=True)],
-            window_length=sum(one.length for one in window),
-            is_question=turn.is_question,
-            answers=self._answers(turn),
-            exact=self._exact(own),
-            said_by_named=own.said_by_named,
-            date=nearness(created_at, self.meant.times),
-        )
-
-    def _words(self, turn: Turn) -> Words:
-        return self.words.get(turn.id) or Words([0] * len(self.meant.words))
-
-    def _exact(self, own: Words) -> float:
-        """The share of the query's identifiers that it holds."""
-        return sum(bool(own.frequencies[one]) for one in self.identifiers) / (len(self.identifiers) or 1)
-
-    def _answers(self, turn: Turn) -> float:
-        question = self.talk.question_before(turn)
-        likeness = self.likeness.get(question.id, Likeness()) if question else Likeness()
-        return answering(likeness.similarity, likeness.closeness, than=self.usual)
-
-
-def _places(found: Sequence[UUID]) -> dict[UUID, int]:
-    return {message: place for place, message in enumerate(found, start=1)}

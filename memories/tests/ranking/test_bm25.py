@@ -56,5 +56,5 @@ def test_without_words_nothing_is_covered() -> None:
 
 
 def test_each_word_has_its_weight() -> None:
-    with pytest.raises(ValueError, match="argument"):
+    with pytest.raises(ValueError, match="mismatch"):
         covered([1, 1], [1.0], length=7)

@@ -1,13 +1,14 @@
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from memories.ranking import Candidate, meaning, rank
+from memories.ranking import Candidate, Candidates, Ranked, meaning, rank
 
 WEIGHTS = {"semantic": 0.5, "lexical": 0.3, "importance": 0.1, "recency": 0.1}
 ALL = dict.fromkeys(
@@ -25,8 +26,7 @@ ALL = dict.fromkeys(
     ),
     1.0,
 )
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TALK, OTHER_TALK = UUID(int=1000), UUID(int=1001)
+TODAY, TOMORROW = ("talk", "today"), ("talk", "tomorrow")
 RARITIES = [2.0, 1.0]
 shares = st.floats(0, 1)
 counts = st.lists(st.integers(0, 9), min_size=2, max_size=2)
@@ -36,8 +36,7 @@ weight_sets = st.fixed_dictionaries(dict.fromkeys(ALL, st.just(0.0) | st.floats(
 candidates = st.builds(
     Candidate,
     message_id=st.uuids(),
-    conversation_id=st.sampled_from([TALK, OTHER_TALK]),
-    created_at=st.sampled_from([NOON, NOON + timedelta(days=1)]),
+    sitting=st.sampled_from([TODAY, TOMORROW]),
     importance=shares,
     recency=shares,
     similarity=st.none() | st.floats(-1, 1),
@@ -55,19 +54,22 @@ pools = st.lists(candidates, min_size=1, max_size=12, unique_by=lambda one: one.
 
 
 def candidate(number: int, **known: Any) -> Candidate:
-    """Of a conversation of its own, unless it is told which."""
-    defaults = {"conversation_id": UUID(int=number), "created_at": NOON, "importance": 0.0, "recency": 0.0}
-    return Candidate(UUID(int=number), **{**defaults, "frequencies": (0, 0), "window_frequencies": (0, 0), **known})
+    """Of a sitting of its own, unless it is told which."""
+    defaults = {"sitting": (number, "today"), "frequencies": (0, 0), "window_frequencies": (0, 0)}
+    return Candidate(UUID(int=number), **{**defaults, **known})
+
+
+def ranked_by(weights: dict[str, float], pool: Sequence[Candidate], **options: Any) -> list[Ranked]:
+    return rank(Candidates.of(pool), weights=weights, rarities=RARITIES, **options)
 
 
 def order(*pool: Candidate, **weights: float) -> list[int]:
-    ranked = rank(pool, weights=weights or WEIGHTS, rarities=RARITIES)
-    return [one.candidate.message_id.int for one in ranked]
+    return [one.candidate.message_id.int for one in ranked_by(weights or WEIGHTS, pool)]
 
 
 @given(pools, weight_sets)
 def test_scores_are_shares_in_descending_order(pool: list[Candidate], weights: dict[str, float]) -> None:
-    ranked = rank(pool, weights=weights, rarities=RARITIES)
+    ranked = ranked_by(weights, pool)
     scores = [one.score for one in ranked]
     assert scores == sorted(scores, reverse=True)
     assert all(0 <= share <= 1 + 1e-9 for one in ranked for share in (one.score, *one.parts.values()))
@@ -76,7 +78,7 @@ def test_scores_are_shares_in_descending_order(pool: list[Candidate], weights: d
 @given(pools, weight_sets, st.randoms())
 def test_the_order_of_the_candidates_does_not_matter(pool, weights, random) -> None:
     shuffled = random.sample(pool, len(pool))
-    assert rank(shuffled, weights=weights, rarities=RARITIES) == rank(pool, weights=weights, rarities=RARITIES)
+    assert ranked_by(weights, shuffled) == ranked_by(weights, pool)
 
 
 @given(pools, weight_sets, st.sampled_from(["importance", "recency", "date", "answers"]), shares, st.data())
@@ -88,7 +90,7 @@ def test_more_of_any_part_never_lowers_a_rank(pool, weights, part, gain, data) -
 
 
 def position(chosen: Candidate, pool: list[Candidate], weights: dict[str, float]) -> int:
-    ranked = rank(pool, weights=weights, rarities=RARITIES)
+    ranked = ranked_by(weights, pool)
     return [one.candidate.message_id for one in ranked].index(chosen.message_id)
 
 
@@ -98,7 +100,7 @@ def test_equal_scores_go_by_id() -> None:
 
 def test_the_score_is_the_weighted_mean_of_the_parts() -> None:
     one = candidate(1, similarity=0.6, importance=0.5, recency=0.25)
-    (ranked,) = rank([one], weights=WEIGHTS, rarities=RARITIES)
+    (ranked,) = ranked_by(WEIGHTS, [one])
     assert ranked.parts == pytest.approx({"semantic": 0.4, "lexical": 0.0, "importance": 0.5, "recency": 0.25})
     assert ranked.score == pytest.approx(0.5 * 0.4 + 0.1 * 0.5 + 0.1 * 0.25)
 
@@ -113,9 +115,8 @@ def test_the_rarer_word_tells_more() -> None:
 
 
 def test_late_interaction_is_heard_before_the_cosine() -> None:
-    assert meaning(0.9, 0.1) == pytest.approx(0.2)
-    assert meaning(0.9, None) == pytest.approx(0.6)
-    assert meaning(None, None) == 0
+    near = meaning(np.array([0.9, 0.9, np.nan]), np.array([0.1, np.nan, np.nan]))
+    assert near == pytest.approx([0.2, 0.6, 0.0])
 
 
 def test_words_of_the_turns_around_count() -> None:
@@ -127,15 +128,15 @@ def test_a_question_comes_after_a_statement() -> None:
 
 
 def test_the_best_turns_of_a_sitting_lift_the_others_of_it() -> None:
-    good = [candidate(number, conversation_id=TALK, similarity=0.9) for number in (11, 12)]
-    beside, alone = candidate(2, conversation_id=TALK), candidate(1)
+    good = [candidate(number, sitting=TODAY, similarity=0.9) for number in (11, 12)]
+    beside, alone = candidate(2, sitting=TODAY), candidate(1)
     assert order(*good, beside, alone, conversation=1.0) == [2, 11, 12, 1]
 
 
 def test_another_day_is_another_sitting() -> None:
-    good = candidate(11, conversation_id=TALK, similarity=0.9)
-    later = candidate(2, conversation_id=TALK, created_at=NOON + timedelta(days=1))
-    ranked = {one.candidate.message_id.int: one for one in rank([good, later], weights=ALL, rarities=RARITIES)}
+    good = candidate(11, sitting=TODAY, similarity=0.9)
+    later = candidate(2, sitting=TOMORROW)
+    ranked = {one.candidate.message_id.int: one for one in ranked_by(ALL, [good, later])}
     assert ranked[2].parts["conversation"] == 0
 
 
@@ -143,10 +144,20 @@ def test_another_day_is_another_sitting() -> None:
 def test_what_the_query_does_not_name_takes_no_part(part: str, known: dict[str, Any]) -> None:
     one = candidate(1, similarity=0.6, **known)
     weights = {"semantic": 1.0, part: 1.0}
-    (silent,) = rank([one], weights=weights, rarities=RARITIES, named=())
-    (heard,) = rank([one], weights=weights, rarities=RARITIES, named=(part,))
+    (silent,) = ranked_by(weights, [one], named=())
+    (heard,) = ranked_by(weights, [one], named=(part,))
     assert [silent.score, heard.score] == pytest.approx([0.4, 0.7])
 
 
 def test_nothing_found_is_nothing_ranked() -> None:
-    assert rank([], weights=WEIGHTS) == []
+    assert rank(Candidates.of([]), weights=WEIGHTS) == []
+
+
+@given(pools, weight_sets, st.integers(1, 5))
+def test_the_best_are_the_first_of_all(pool: list[Candidate], weights: dict[str, float], limit: int) -> None:
+    assert ranked_by(weights, pool, limit=limit) == ranked_by(weights, pool)[:limit]
+
+
+@given(candidates)
+def test_a_row_of_the_columns_is_what_went_in(one: Candidate) -> None:
+    assert Candidates.of([one]).row(0) == one

@@ -13,13 +13,21 @@ import numpy as np
 
 from memories.importance import Formula, importance, recency
 from memories.models import Message
+from memories.providers.base import Vectors
 from memories.providers.mock import MockProvider
-from memories.ranking import Candidate, Ranked, answering, rank, usual
+from memories.ranking import Candidate, Candidates, Ranked, answering, rank
 from memories.ranking.bm25 import rarity
 from memories.ranking.words import alternatives, names, speaker_of, terms, without_speakers
 from memories.search import Query
 
 PROVIDER, FORMULA = MockProvider(), Formula()
+
+
+def cosines(vectors: Vectors, query: Vectors) -> Vectors:
+    """Of vectors, shape (n, dimensions), with a query, all as they are kept: in half precision."""
+    rows, asked = (kept.astype(np.float16).astype(np.float32) for kept in (vectors, query))
+    found: Vectors = rows @ asked / np.linalg.norm(rows, axis=1) / np.linalg.norm(asked)
+    return found
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,8 @@ class Everything:
         rarities = [rarity(with_it, of=len(self.passing)) for with_it in self._messages_with]
         given = {"speaker": self._speakers, "exact": self._identifiers}
         named = [part for part, found in given.items() if found]
-        return rank([self._candidate(one) for one in found], weights=weights, rarities=rarities, named=named)
+        candidates = Candidates.of([self._candidate(one) for one in found])
+        return rank(candidates, weights=weights, rarities=rarities, named=named)
 
     @cached_property
     def passing(self) -> list[Message]:
@@ -95,8 +104,7 @@ class Everything:
         before = self._previous.get(one.pk)
         return Candidate(
             message_id=one.pk,
-            conversation_id=one.conversation_id,
-            created_at=one.created_at,
+            sitting=(one.conversation_id, one.created_at.date()),
             importance=self._importance(one),
             recency=recency(one.created_at, now=self.now, formula=FORMULA),
             similarity=self._similarity(one),
@@ -112,7 +120,8 @@ class Everything:
 
     def _answers(self, question: Message) -> float:
         known = [near for one in self.passing if (near := self._similarity(one)) is not None]
-        return answering(self._similarity(question), None, than=usual(known, []))
+        near, nothing = self._similarity(question), np.array([np.nan])
+        return float(answering(np.array([near], dtype=float), nothing, usual=(np.array(known), nothing))[0])
 
     def _exact(self, one: Message) -> float:
         frequencies = self._frequencies(one)
@@ -121,7 +130,7 @@ class Everything:
     def _similarity(self, one: Message) -> float | None:
         if self.query.mode == "lexical":
             return None
-        return float(np.max(PROVIDER.embed_documents([one.content]) @ PROVIDER.embed_query(self._text)))
+        return float(cosines(PROVIDER.embed_documents([one.content]), PROVIDER.embed_query(self._text)).max())
 
     @cached_property
     def _next(self) -> dict[UUID, Message]:

@@ -3,7 +3,6 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as examples
@@ -15,6 +14,7 @@ from memories.providers.base import ProviderRejected, ProviderUnavailable, Vecto
 from memories.providers.mock import MockProvider
 from memories.search import Query, Result
 from memories.tests.helpers import searched
+from memories.tests.search.brute_force import cosines
 from memories.tests.search.talk import NOW, ask, contents, told
 from tenants.tests.factories import EndUserFactory, TenantFactory
 
@@ -104,7 +104,7 @@ def by_brute_force(texts: Sequence[str], query: str) -> list[float]:
     """The similarity of each text's best window."""
     provider = MockProvider()
     vector = provider.embed_query(query)
-    return [float(np.max(provider.embed_documents(provider.split(text)) @ vector)) for text in texts]
+    return [float(cosines(provider.embed_documents(provider.split(text)), vector).max()) for text in texts]
 
 
 @pytest.mark.parametrize("seed", range(5))

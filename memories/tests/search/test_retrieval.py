@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -15,8 +17,9 @@ from memories.ranking.bm25 import covered, rarity
 from memories.ranking.words import alternatives, terms
 from memories.search import Query
 from memories.search.query import Understood, filtered, understand
-from memories.search.retrieval import Retrieved, retrieve
+from memories.search.turns import found
 from memories.tests.search.talk import NOW, told
+from tenants.isolation import tenant_scope
 from tenants.models import Tenant
 from tenants.tests.factories import TenantFactory
 
@@ -31,9 +34,27 @@ def meant_by(tenant: Tenant, query: Query) -> Understood:
     return understand(tenant, query, named={}, provider=MockProvider(), now=NOW)
 
 
+@dataclass(frozen=True)
+class Retrieved:
+    """Ids, best first, of either retrieval."""
+
+    semantic: list[UUID]
+    lexical: list[UUID]
+    messages_with: Sequence[int]
+    total: int
+
+
 def retrieved(tenant: Tenant, text: str, **fields) -> Retrieved:
     query = Query(text, **fields)
-    return retrieve(tenant, filtered(tenant, query, now=NOW), meant_by(tenant, query))
+    with tenant_scope(tenant):
+        known = found(tenant, filtered(tenant, query, now=NOW), meant_by(tenant, query))
+    by_rank = (known.turns.semantic_rank, known.turns.lexical_rank)
+    semantic, lexical = (_in_order(known.turns.ids, ranks) for ranks in by_rank)
+    return Retrieved(semantic, lexical, known.messages_with, known.total)
+
+
+def _in_order(ids: Sequence[UUID], ranks: Sequence[float | None]) -> list[UUID]:
+    return [one for _, one in sorted((rank, one) for rank, one in zip(ranks, ids, strict=True) if rank)]
 
 
 def by_hand(messages: Sequence[Message], query: str) -> dict[Message, float]:
@@ -43,7 +64,11 @@ def by_hand(messages: Sequence[Message], query: str) -> dict[Message, float]:
     often = {one: [sum(count[term] for term in word) for word in asked] for one, count in counted.items()}
     holding = [sum(1 for counts in often.values() if counts[n]) for n in range(len(asked))]
     weights = [rarity(with_it, of=len(messages)) for with_it in holding]
-    return {one: covered(counts, weights, length=counted[one].total()) for one, counts in often.items() if any(counts)}
+    return {
+        one: float(covered(counts, weights, length=counted[one].total()))
+        for one, counts in often.items()
+        if any(counts)
+    }
 
 
 @examples(max_examples=60)
