@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+RESULTS ?= .memory/bench
 PIP_INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --no-deps --require-hashes
 
-.PHONY: up demo test bench lint format dashboards requirements clean help
+.PHONY: up demo test bench chaos lint format dashboards requirements clean help
 
 help:            ## what can be made
 	@grep -E '^[a-z]+: .*##' $(MAKEFILE_LIST) | sed -E 's/: .*## / — /'
@@ -15,19 +16,15 @@ up: $(VENV)/runtime  ## install, start everything, serve
 demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
 	@$(BIN)/python manage.py demo
 
-test: $(VENV)/dev $(VENV)/chromium $(VENV)/prometheus  ## the whole suite, with branch coverage
+test: $(VENV)/dev $(VENV)/chromium $(VENV)/prometheus $(VENV)/rabbitmq  ## the whole suite, with branch coverage
 	@$(BIN)/pytest -n auto --dist loadfile --cov --cov-report=term
 	@cd sdk && ../$(BIN)/pytest -n auto
 
-bench: $(VENV)/dev  ## how fast: embedding, lag, what guards and limits cost, recall, retention, the admin, the SDK
-	@$(BIN)/python -m bench.embedding docs/samples/conversation.jsonl
-	@$(BIN)/python -m bench.lag
-	@$(BIN)/python -m bench.guards
-	@$(BIN)/python -m bench.limits
-	@$(BIN)/python -m bench.recall
-	@$(BIN)/python -m bench.retention --messages 20000 --tenants 20
-	@$(BIN)/python -m bench.admin
-	@for bench in overhead faults load; do (cd sdk && PYTHONPATH=src ../$(BIN)/python -m bench.$$bench) || exit 1; done
+bench: $(VENV)/dev  ## how fast, beside what it stands on; half an hour: docs/performance.md
+	@$(BIN)/python -m bench --json $(RESULTS).json --markdown $(RESULTS).md --picture $(RESULTS).svg
+
+chaos: $(VENV)/dev  ## whether it keeps its promises under faults, for some twenty minutes: docs/reliability.md
+	@$(BIN)/python -m chaos --writes 20000 --faults 60
 
 lint: $(VENV)/dev  ## style, types, import contracts, migrations
 	$(BIN)/ruff check .
@@ -81,3 +78,6 @@ $(VENV)/chromium: $(VENV)/dev $(wildcard memory_layer/tests/browser/package*.jso
 
 $(VENV)/prometheus: | $(BIN)/python
 	@requirements/prometheus.sh $@
+
+$(VENV)/rabbitmq: | $(BIN)/python
+	@requirements/rabbitmq.sh $@

@@ -74,7 +74,7 @@ def fill(messages: int) -> None:
     import psycopg
     from django.conf import settings
 
-    from memories.admin.embeddings import current_model
+    from memories.embedding_models import of_settings
     from memories.ranking.words import terms
 
     with psycopg.connect(settings.DATABASE_URL, user="postgres", autocommit=True) as database:
@@ -83,7 +83,7 @@ def fill(messages: int) -> None:
         started = time.perf_counter()
         database.execute("SET session_replication_role = replica")
         database.execute("CREATE TEMP TABLE size (messages bigint, model text)")
-        database.execute("INSERT INTO size VALUES (%s, %s)", [messages, current_model()])
+        database.execute("INSERT INTO size VALUES (%s, %s)", [messages, of_settings()])
         database.execute("CREATE TEMP TABLE word (spelled text, term text, every bigint)")
         for word, every in WORDS.items():
             stem = terms(word, language="english")[0]

@@ -106,13 +106,13 @@ def talk(tenant: "Tenant") -> None:
 
 def work_off_until(over: threading.Event) -> None:
     """Jobs as they become due, as a worker does them; all that are left at the end."""
+    from memories.embedding_models import provider_for
     from memories.facts.reading import reader
     from memories.facts.working import FLOWS, work_off
     from memories.jobs.claims import seconds_until_next
-    from memories.providers import embedding_provider
 
     while not over.is_set() or seconds_until_next(FLOWS) is not None:
-        while work_off(reader=reader(), provider=embedding_provider()):
+        while work_off(reader=reader(), provider_for=provider_for):
             pass
         time.sleep(0.02)
 

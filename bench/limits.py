@@ -6,38 +6,28 @@
 import collections
 import http.client
 import json
-import os
-import tempfile
 import threading
 import time
 
-import django
+from bench import servers
 
-from bench.guards import server
-
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memory_layer.settings")
 REQUESTS, CLIENTS, LIMIT = 10_000, 32, "120/minute"
 counting = threading.Lock()
 LIMITS = {"MEMORY_TENANT_RATE_LIMIT": LIMIT, "MEMORY_GLOBAL_RATE_LIMIT": "0"}
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="memory-bench-") as folder:
-        os.environ |= {"MEMORY_DATA_DIR": folder, "MEMORY_LOG_LEVEL": "ERROR", "MEMORY_EMBEDDING_PROVIDER": "mock"}
-        django.setup()
-        from django.conf import settings
-
-        from memory_layer import embedded, stack
+    with servers.folder(None, MEMORY_EMBEDDING_PROVIDER="mock") as place:
+        from memory_layer import stack
         from tenants import keys
         from tenants.models import Tenant
 
-        with embedded.lease(settings.MEMORY_DATA_DIR):
-            stack.prepare()
-            for workers in (1, 2):
-                tenant = Tenant.objects.create(slug=f"limited-{workers}")
-                key = keys.issue(tenant, name="bench")[1]
-                with server("memory_layer.wsgi:application", LIMITS, workers=workers) as port:
-                    report(port, key, workers)
+        stack.prepare()
+        for workers in (1, 2):
+            tenant = Tenant.objects.create(slug=f"limited-{workers}")
+            key = keys.issue(tenant, name="bench")[1]
+            with servers.serving("memory_layer.wsgi:application", place, LIMITS, workers=workers) as server:
+                report(server.port, key, workers)
 
 
 def report(port: int, key: str, workers: int) -> None:

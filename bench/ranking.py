@@ -32,7 +32,7 @@ class Asked:
 
     group: str
     relevant: frozenset[Any]
-    candidates: Sequence[Any]
+    candidates: Any
     rarities: Sequence[float]
     named: Sequence[str]
 
@@ -95,9 +95,9 @@ def asked(
 
     from memories.models import Message
     from memories.search import Query
+    from memories.search.candidates import candidates
     from memories.search.query import filtered, participants, understand
-    from memories.search.retrieval import retrieve
-    from memories.search.turns import candidates
+    from memories.search.turns import found
     from tenants.isolation import tenant_scope
 
     query, now = Query(question.text, top_k=10, **question.filters), question.asked_at or timezone.now()
@@ -107,12 +107,11 @@ def asked(
     meant = understand(tenant, query, named=named, provider=provider, now=now)
     with tenant_scope(tenant):
         messages = filtered(tenant, query, now=now)
-        found = timed("retrieval", lambda: retrieve(tenant, messages, meant))
-        describe = partial(candidates, tenant, messages, meant, found, now=now)
-        known = timed("turns around, vectors, postings", describe)
+        turns = timed("both retrievals, with the turns around", lambda: found(tenant, messages, meant))
         relevant = Message.objects.filter(tenant=tenant, external_id__in=question.relevant)
         ids = frozenset(relevant.values_list("pk", flat=True))
-    made = Asked(str(question.filters), ids, known, found.rarities(), meant.named)
+    known = timed("what is known of each candidate", lambda: candidates(meant, turns, now=now))
+    made = Asked(str(question.filters), ids, known, turns.rarities(), meant.named)
     timed("ranking", lambda: ranked(made, weights()))
     return made
 
@@ -151,11 +150,15 @@ def variants(whole: Sequence[Asked], as_words: Sequence[Asked]) -> Iterator[tupl
 
 
 def with_cosine(one: Asked) -> Asked:
-    return replace(one, candidates=[replace(each, closeness=None) for each in one.candidates])
+    unknown = np.full_like(one.candidates.closeness, np.nan)
+    return replace(one, candidates=replace(one.candidates, closeness=unknown))
 
 
 def as_found(one: Asked) -> Asked:
-    return replace(one, candidates=[each for each in one.candidates if each.semantic_rank or each.lexical_rank])
+    from memories.ranking import Candidates
+
+    rows = [one.candidates.row(place) for place in range(len(one.candidates))]
+    return replace(one, candidates=Candidates.of([row for row in rows if row.semantic_rank or row.lexical_rank]))
 
 
 def measures(questions: Sequence[Asked], given: Mapping[str, float]) -> Any:

@@ -10,12 +10,12 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from memories import embedding, search_cache
+from memories.embedding_models import wanted
 from memories.ingest import embed_after_commit
 from memories.models import Conversation, EmbeddingStatus, EmbeddingWindow, Hold, Message, MessageEmbedding
 from memories.models.message import MessageQuerySet
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
 from memories.search import postings
+from tenants.models import Tenant
 
 
 class Held(Exception):
@@ -59,8 +59,8 @@ def _lock(messages: MessageQuerySet) -> set[UUID]:
 
 def _embed_again(message: Message) -> None:
     """Drop the vectors of the old text; taking the claim away voids what a worker may be computing of it just now."""
-    model = model_key(embedding_provider())
-    MessageEmbedding.objects.get_or_create(tenant_id=message.tenant_id, message=message, model=model)
+    for model in wanted(Tenant.objects.get(pk=message.tenant_id)):  # as of now: a change of model may just have begun
+        MessageEmbedding.objects.get_or_create(tenant_id=message.tenant_id, message=message, model=model)
     MessageEmbedding.objects.filter(message=message).update(
         status=EmbeddingStatus.PENDING,
         attempts=0,

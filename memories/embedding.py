@@ -6,12 +6,18 @@ LEASE; the claim's own id guards the result, so that a late worker or an edit me
 
 import time
 import uuid
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
 
 import structlog
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
@@ -27,14 +33,16 @@ from memories.providers.base import (
     ProviderRejected,
     ProviderUnavailable,
     TokenProvider,
+    UnusableAnswer,
     Vectors,
     model_key,
 )
+from memories.providers.resilience import CircuitOpen
 from memories.ranking.late_interaction import packed
 from tenants.isolation import across_tenants
 from tenants.origin import tell
 
-BATCH = 64
+BATCH = 128  # the more, the less is padded: texts are embedded with others of their length
 BATCH_CHARACTERS = 400_000
 LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 10
@@ -51,6 +59,9 @@ class Claimed:
 
     claim: uuid.UUID
     rows: Sequence[MessageEmbedding]
+
+
+NOTHING = Claimed(uuid.UUID(int=0), ())
 
 
 @dataclass(frozen=True)
@@ -70,11 +81,50 @@ def embed_batch(provider: EmbeddingProvider, *, only: Sequence[uuid.UUID] | None
     due = MessageEmbedding.objects.due(model=model_key(provider))
     claimed = claim(due if only is None else due.filter(message__in=only))
     if claimed.rows:
-        started = time.perf_counter()
-        with tracer.start_as_current_span("embed_batch", attributes={"messages": len(claimed.rows)}):
-            _finish(claimed, provider)
-        log.info("batch", messages=len(claimed.rows), ms=round((time.perf_counter() - started) * 1000))
+        _finish(claimed, provider, embedded=partial(_embed, claimed.rows, provider))
     return len(claimed.rows)
+
+
+def embed_due(provider: EmbeddingProvider, *, until: float) -> int:
+    """Embed due messages, a batch at least and more while `time.monotonic()` is below `until`; how many were taken up.
+
+    A thread keeps the model at work: while it is at a batch, the one before is saved and the one after claimed.
+    """
+    due = MessageEmbedding.objects.due(model=model_key(provider))
+    count, claimed, begun = 0, claim(due), _Begun(provider)
+    with ThreadPoolExecutor(1) as model, begun:
+        while claimed.rows or begun.batches:
+            count += len(claimed.rows)
+            alone = not claimed.rows or _is_suspect(claimed.rows[0])  # it shall take no others along
+            if alone:
+                begun.finish(but=0)
+            if claimed.rows:
+                begun.batches.append((claimed, model.submit(copy_context().run, _embed, claimed.rows, provider)))
+            begun.finish(but=0 if alone else 1)
+            claimed = claim(due) if time.monotonic() < until else NOTHING
+    return count
+
+
+class _Begun:
+    """Batches that the model is at, or comes to next. What is not finished at the end of the block is given back."""
+
+    def __init__(self, provider: EmbeddingProvider) -> None:
+        self.provider = provider
+        self.batches: deque[tuple[Claimed, Future[list[Embedded]]]] = deque()
+
+    def finish(self, *, but: int) -> None:
+        """Save the first batches, but for so many."""
+        while len(self.batches) > but:
+            claimed, computing = self.batches.popleft()
+            _finish(claimed, self.provider, embedded=computing.result)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for claimed, computing in self.batches:
+            computing.cancel()
+            _release(claimed, EmbeddingStatus.PENDING, reason="Its worker broke off.")
 
 
 @across_tenants()
@@ -112,24 +162,34 @@ def _is_suspect(row: MessageEmbedding) -> bool:
     return row.status == EmbeddingStatus.PROCESSING and row.attempts >= SUSPECT_ATTEMPTS
 
 
-def _finish(claimed: Claimed, provider: EmbeddingProvider) -> None:
-    """Embed and save a claimed batch; a text the provider refuses fails alone, never its neighbours."""
+def _finish(claimed: Claimed, provider: EmbeddingProvider, *, embedded: Callable[[], Sequence[Embedded]]) -> None:
+    """Save a claimed batch; a text the provider refuses fails alone, never its neighbours."""
+    started = time.time_ns()
     try:
-        started = time.time_ns()
-        saved = save(_embed(claimed.rows, provider), claim=claimed.claim)
+        with tracer.start_as_current_span("embed_batch", attributes={"messages": len(claimed.rows)}):
+            saved = save(embedded(), claim=claimed.claim)
         _count(saved)
         _tell(saved, since=started)
+        log.info("batch", messages=len(claimed.rows), ms=round((time.time_ns() - started) / 1e6))
     except ProviderRejected as error:
         if len(claimed.rows) > 1:
             for row in claimed.rows:
-                _finish(Claimed(claimed.claim, [row]), provider)
+                _finish(Claimed(claimed.claim, [row]), provider, embedded=partial(_embed, [row], provider))
+        elif isinstance(error, UnusableAnswer):
+            _postpone(claimed, reason=str(error))
         else:
             _release(claimed, EmbeddingStatus.FAILED, reason=str(error))
+    except CircuitOpen as error:  # nothing was asked: no attempt was made
+        pause = timedelta(seconds=error.retry_after or 0)
+        _release(claimed, EmbeddingStatus.PENDING, reason=str(error), pause=pause, attempts=F("attempts") - 1)
     except ProviderUnavailable as error:
         _postpone(claimed, reason=str(error), at_least=timedelta(seconds=error.retry_after or 0))
+    except SoftTimeLimitExceeded:
+        _release(claimed, EmbeddingStatus.PENDING, reason="Its worker was told to stop.")
+        raise
 
 
-def _postpone(claimed: Claimed, *, reason: str, at_least: timedelta) -> None:
+def _postpone(claimed: Claimed, *, reason: str, at_least: timedelta = timedelta()) -> None:
     """Queue again after a pause that doubles with each attempt; give up those that had their MAX_ATTEMPTS."""
     for row in claimed.rows:
         attempts = row.attempts + 1
@@ -138,10 +198,12 @@ def _postpone(claimed: Claimed, *, reason: str, at_least: timedelta) -> None:
         _release(Claimed(claimed.claim, [row]), status, reason=reason, pause=pause)
 
 
-def _release(claimed: Claimed, status: EmbeddingStatus, *, reason: str, pause: timedelta = timedelta()) -> None:
+def _release(
+    claimed: Claimed, status: EmbeddingStatus, *, reason: str, pause: timedelta = timedelta(), **changes: Any
+) -> None:
     with across_tenants():
         held = MessageEmbedding.objects.filter(pk__in=[row.pk for row in claimed.rows], claim=claimed.claim)
-        count = held.update(status=status, claim=None, error=reason, due_at=Now() + pause)
+        count = held.update(status=status, claim=None, error=reason, due_at=Now() + pause, **changes)
     metrics.embedding_jobs.labels("failed" if status == EmbeddingStatus.FAILED else "postponed").inc(count)
     log.warning("embedding_not_done", status=str(status), reason=reason, messages=len(claimed.rows))
 
@@ -222,13 +284,3 @@ def _windows(one: Embedded) -> list[EmbeddingWindow]:
 def score(messages: QuerySet[Message], *, now: datetime) -> int:
     """Write the importance of the moment to `messages`; return how many."""
     return messages.update(stored_importance=importance_sql(now=now, formula=Formula.from_settings()))
-
-
-@across_tenants()
-def queue_missing(model: str, *, limit: int = 10_000) -> int:
-    """Queue messages that `model` was never asked for, as after a change of model; return how many."""
-    without = Message.objects.exclude(embeddings__model=model).values_list("pk", "tenant_id")
-    standing = without.select_for_update(skip_locked=True, of=("self",))[:limit]  # none that is just being deleted
-    rows = [MessageEmbedding(message_id=pk, tenant_id=tenant, model=model) for pk, tenant in standing]
-    MessageEmbedding.objects.bulk_create(rows, ignore_conflicts=True)
-    return len(rows)

@@ -1,11 +1,12 @@
 """Store messages: committed first, embedded after; turns of a session are then read for facts, too.
 
-One path serves a single message and a thousand: conversations and end users are looked up (and made) together, messages
-inserted together, each with the row that says it is to be embedded. A worker is woken after the commit.
+One path serves a single message and a thousand, in three statements: conversations and end users are looked up (and
+made) together, messages inserted together, then their words, with the rows that say they are to be embedded. A worker
+is woken after the commit.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -13,18 +14,56 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from memories import embedding, metrics, search_cache
+from memories.embedding_models import all_filling, all_serving, of_settings, provider_or_absent, serving
 from memories.facts import jobs
 from memories.importance import Formula, importance
-from memories.models import Conversation, Job, Message, MessageEmbedding
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
+from memories.models import Conversation, Job, Message
 from memories.search import postings
 from memories.tasks import wake_embedding_worker, wake_fact_worker
-from tenants import end_users
+from tenants import end_users, origin
+from tenants.ids import as_uuid
 from tenants.isolation import tenant_scope
 from tenants.models import EndUser, Tenant
+from tenants.statements import planned_once
+
+KNOWN = """
+SELECT 'user', id, tenant_id, NULL, external_id FROM tenants_enduser
+WHERE tenant_id = %(tenant)s AND (external_id = ANY(%(users)s::text[]) OR id = ANY(%(ours)s::uuid[]))
+UNION ALL
+SELECT 'conversation', id, tenant_id, end_user_id, external_id FROM memories_conversation
+WHERE tenant_id = %(tenant)s AND external_id = ANY(%(conversations)s::text[])
+"""
+USER = ("id", "tenant_id", "external_id")
+CONVERSATION = ("id", "tenant_id", "end_user_id", "external_id")
+INSERT = """
+INSERT INTO memories_message (
+    id, tenant_id, conversation_id, end_user_id, external_id, role, content,
+    metadata, importance_override, stored_importance, created_at, updated_at
+)
+SELECT * FROM unnest(
+    %s::uuid[], %s::uuid[], %s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
+    %s::jsonb[], %s::float8[], %s::float8[], %s::timestamptz[], %s::timestamptz[]
+)
+ON CONFLICT DO NOTHING
+"""
+# By the model that the tenant is searched by, and by the one that is being filled for it. Both are read here, after
+# the insert, which gave the transaction its number: a change of model waits for all that were numbered before it.
+QUEUE = f"""
+WITH tenant AS (
+    SELECT id, coalesce(nullif(embedding_model, ''), %s) AS serving, next_embedding_model AS next, %s::jsonb AS origin
+    FROM tenants_tenant WHERE id = %s
+), queued AS (
+    INSERT INTO memories_messageembedding (tenant_id, message_id, model, status, attempts, error, origin)
+    SELECT tenant.id, message_id, model, 'pending', 0, '', origin
+    FROM tenant, unnest(ARRAY[serving, next]) AS model, unnest(%s::uuid[]) AS message_id
+    WHERE model <> ''
+    ON CONFLICT DO NOTHING
+)
+{postings.INSERT}
+"""  # noqa: S608 - of constants
 
 
 @dataclass(frozen=True)
@@ -97,16 +136,13 @@ def _belong(session: Conversation, end_user: EndUser) -> None:
 
 
 def _store(tenant: Tenant, new: Sequence[NewMessage]) -> list[Stored]:
-    users = end_users.found_or_made(tenant, {one.user_id for one in new if one.user_id})
-    conversations = _conversations(tenant, new, users)
+    users, conversations = _named(tenant, new)
     now = timezone.now()
     rows = [_row(one, tenant, conversations[one.conversation_id], users.get(one.user_id or ""), now=now) for one in new]
     in_one_order = sorted(rows, key=lambda row: row.external_id or "")  # two batches with the same ids never deadlock
-    Message.objects.bulk_create(in_one_order, ignore_conflicts=True)
+    _insert(in_one_order)
     stored = _with_repeats(tenant, rows)
-    fresh = [one.message for one in stored if one.is_new]
-    postings.write(fresh)
-    _queue(fresh)
+    _queue(tenant, [one.message for one in stored if one.is_new])
     return stored
 
 
@@ -127,20 +163,61 @@ def _row(
             one.role, one.importance_override, created_at, now=now, formula=Formula.from_settings()
         ),
         created_at=created_at,
+        updated_at=now,
     )
 
 
-def _conversations(tenant: Tenant, new: Sequence[NewMessage], users: Mapping[str, EndUser]) -> dict[str, Conversation]:
-    """By the client's id; those that are missing are made, each with the first end user named in it."""
+def _insert(rows: Sequence[Message]) -> None:
+    """Insert `rows`, but for those whose `external_id` is taken."""
+    columns = zip(*map(_values, rows), strict=True)
+    if parameters := [list(column) for column in columns]:
+        with planned_once() as cursor:
+            cursor.execute(INSERT, parameters)
+    for row in rows:
+        row._state.adding = False  # noqa: SLF001 - as `bulk_create` would
+
+
+def _values(row: Message) -> tuple[Any, ...]:
+    """In the order of INSERT."""
+    whose = (row.pk, row.tenant_id, row.conversation_id, row.end_user_id, row.external_id)
+    said = (row.role, row.content, Jsonb(row.metadata), row.importance_override, row.stored_importance)
+    return *whose, *said, row.created_at, row.updated_at
+
+
+def _named(tenant: Tenant, new: Sequence[NewMessage]) -> tuple[Mapping[str, EndUser], Mapping[str, Conversation]]:
+    """The end users and conversations that messages name, by the client's ids; those that are missing are made."""
+    user_ids = {one.user_id for one in new if one.user_id}
+    ours = [one for one in map(as_uuid, user_ids) if one]
+    names: dict[str, Any] = {
+        "conversations": list({one.conversation_id for one in new}),
+        "users": list(user_ids),
+        "ours": ours,
+    }
+    known_users, known = [], []
+    with planned_once() as cursor:
+        cursor.execute(KNOWN, {"tenant": tenant.pk, **names})
+        for kind, pk, tenant_id, end_user_id, name in cursor.fetchall():
+            if kind == "user":
+                known_users.append(EndUser.from_db(None, USER, [pk, tenant_id, name]))
+            else:
+                known.append(Conversation.from_db(None, CONVERSATION, [pk, tenant_id, end_user_id, name]))
+    users = end_users.with_missing(tenant, known_users, user_ids)
+    return users, _with_missing(tenant, known, new, users)
+
+
+def _with_missing(
+    tenant: Tenant, known: Iterable[Conversation], new: Sequence[NewMessage], users: Mapping[str, EndUser]
+) -> dict[str, Conversation]:
+    """The `known` conversations by the client's ids; the others are made, each with the first end user named in it."""
     begun_with: dict[str, EndUser | None] = {}
     for one in new:
         begun_with[one.conversation_id] = begun_with.get(one.conversation_id) or users.get(one.user_id or "")
-    known = Conversation.objects.for_tenant(tenant).filter(external_id__in=begun_with)
     found = {one.external_id: one for one in known}
     if missing := begun_with.keys() - found.keys():
         rows = [Conversation(tenant=tenant, external_id=one, end_user=begun_with[one]) for one in sorted(missing)]
         Conversation.objects.bulk_create(rows, ignore_conflicts=True)
-        found = {one.external_id: one for one in known.all()}
+        made = Conversation.objects.for_tenant(tenant).filter(external_id__in=missing)
+        found |= {one.external_id: one for one in made}
     if hidden := begun_with.keys() - found.keys():
         raise Taken("conversation_id", min(hidden))
     return found
@@ -152,23 +229,23 @@ def _with_repeats(tenant: Tenant, rows: Sequence[Message]) -> list[Stored]:
     if not external_ids:
         return [Stored(row, True) for row in rows]
     standing = Message.objects.for_tenant(tenant).filter(external_id__in=external_ids)
-    by_external_id = {one.external_id: one for one in standing.for_display(model=model_key(embedding_provider()))}
+    by_external_id = {one.external_id: one for one in standing.for_display(model=serving(tenant))}
     if hidden := set(external_ids) - by_external_id.keys():
         raise Taken("external_id", min(hidden))
     stored = [Stored(by_external_id.get(row.external_id, row), True) for row in rows]
     return [Stored(one.message, one.message.pk == row.pk) for one, row in zip(stored, rows, strict=True)]
 
 
-def _queue(messages: Sequence[Message]) -> None:
-    """Write down that these are to be embedded, and call a worker once that is committed."""
+def _queue(tenant: Tenant, messages: Sequence[Message]) -> None:
+    """Write down the words of these, and that they are to be embedded; call a worker once that is committed."""
     if not messages:
         return
-    model = model_key(embedding_provider())
-    MessageEmbedding.objects.bulk_create(
-        MessageEmbedding(tenant_id=one.tenant_id, message=one, model=model) for one in messages
-    )
+    request = origin.current()
+    to_embed: list[Any] = [of_settings(), Jsonb(request) if request else None, tenant.pk, [one.pk for one in messages]]
+    with planned_once() as cursor:
+        cursor.execute(QUEUE, [*to_embed, *postings.columns(messages)])
     embed_after_commit(messages)
-    search_cache.forget_results(messages[0].tenant_id)
+    search_cache.forget_results(tenant.pk)
     transaction.on_commit(lambda: _count(messages))
 
 
@@ -187,5 +264,6 @@ def embed_after_commit(messages: Sequence[Message]) -> None:
 
 
 def _embed_inline(ids: Sequence[Any]) -> None:
-    while embedding.embed_batch(embedding_provider(), only=ids):
-        pass
+    for key in [*all_serving(), *all_filling()]:
+        while embedding.embed_batch(provider_or_absent(key), only=ids):
+            pass

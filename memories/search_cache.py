@@ -14,6 +14,7 @@ from django.db import transaction
 from memories import metrics
 from memories.providers.base import EmbeddingProvider, TokenProvider, Vectors, model_key
 from memories.ranking import Ranking
+from tenants import positions
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def keep_results(key: str, ranking: Ranking) -> None:
 
 
 def forget_results(tenant_id: uuid.UUID) -> None:
-    """After the commit of a write: the tenant's next search computes anew."""
+    """After the commit of a write: the tenant's next search computes anew, from no replica that lacks the write."""
+    positions.note_after_commit(tenant_id)  # before the new name: results of the past must never bear it
     transaction.on_commit(lambda: cache.set(generation_key(tenant_id), uuid.uuid4().hex, timeout=None))
 
 

@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Sequence
 
 import structlog
 from celery import Task, shared_task
@@ -9,14 +10,16 @@ from django.core.cache import cache
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from memories import embedding, upkeep
+from memories import embedding, embedding_models, filling, upkeep
+from memories.embedding_models import provider_for
 from memories.facts import consolidation, essentials, store
 from memories.facts import working as fact_working
 from memories.facts.reading import reader
 from memories.jobs import claims, working
 from memories.jobs.working import OPERATIONS, Turn
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
+from memories.models import Fact
+from memories.providers.base import ProviderError
+from memories.search import vector_indexes
 from memories.usage import roll_up, sizes
 from tenants.origin import forgotten
 
@@ -26,6 +29,7 @@ FACT_EMBED_FLAG = "fact-embedder-is-called"
 OPERATION_WAKE_FLAG = "operation-worker-is-called"
 WAKE_SECONDS = 10
 TURN_SECONDS = 5.0
+FILLING_SECONDS = 1.0
 SOON_SECONDS = 10.0  # beyond, beat looks in time
 
 log = structlog.get_logger(__name__)
@@ -71,20 +75,43 @@ def _call(task: "Task[..., None]", *, flag: str, after: float = 0.0) -> None:
 
 @shared_task
 def embed_pending() -> None:
-    """Embed what is due. After TURN_SECONDS the rest is left to a new task, so that other queues get their turn."""
+    """Embed what is due, of models that are being filled last.
+
+    After TURN_SECONDS the rest is left to a new task, so that other queues get their turn.
+    """
     cache.delete(WAKE_FLAG)  # before the first row is read: a message stored from now on calls a worker again
     stop_at = time.monotonic() + TURN_SECONDS
-    while embedding.embed_batch(embedding_provider()):
+    while _embed_due(until=stop_at):
         if time.monotonic() > stop_at:
             with forgotten():
                 embed_pending.delay()
             return
 
 
+def _embed_due(*, until: float) -> int:
+    """Of each model that tenants are searched by or, where nothing of them is due, of each being filled; how many.
+
+    What is stored while a model is being filled waits for FILLING_SECONDS at the most.
+    """
+    soon = min(until, time.monotonic() + FILLING_SECONDS)
+    return _embed_of_each(embedding_models.all_serving(), until=until) or _embed_of_each(
+        embedding_models.all_filling(), until=soon
+    )
+
+
+def _embed_of_each(keys: Sequence[str], *, until: float) -> int:
+    """Each model has as much of the time as any other."""
+    share = (until - time.monotonic()) / len(keys) if keys else 0.0
+    return sum(
+        embedding.embed_due(embedding_models.provider_or_absent(key), until=time.monotonic() + share) for key in keys
+    )
+
+
 @shared_task
 def queue_missing() -> None:
-    while embedding.queue_missing(model_key(embedding_provider())):
-        wake_embedding_worker()
+    for key in embedding_models.all_serving():
+        while filling.queue_missing(key):
+            wake_embedding_worker()
 
 
 @shared_task
@@ -99,7 +126,7 @@ def work_off_jobs() -> None:
     """Do the jobs that are due, for TURN_SECONDS; then call a worker for the rest, and for those due soon."""
     cache.delete(FACT_WAKE_FLAG)  # before the first row is read, as above
     stop_at = time.monotonic() + TURN_SECONDS
-    while time.monotonic() < stop_at and fact_working.work_off(reader=reader(), provider=embedding_provider()):
+    while time.monotonic() < stop_at and fact_working.work_off(reader=reader(), provider_for=provider_for):
         pass
     wait = claims.seconds_until_next(fact_working.FLOWS.keys())
     if wait is not None and wait < SOON_SECONDS:
@@ -113,7 +140,7 @@ def work_off_operations() -> None:
     cache.delete(OPERATION_WAKE_FLAG)
     stop_at = time.monotonic() + TURN_SECONDS
     while time.monotonic() < stop_at and working.work_off(turn=Turn(until=stop_at)):
-        pass
+        wake_embedding_worker()  # some give it work
     wait = claims.seconds_until_next(OPERATIONS.keys())
     if wait is not None and wait < SOON_SECONDS:
         with forgotten():
@@ -123,8 +150,13 @@ def work_off_operations() -> None:
 @shared_task
 def embed_missing_facts() -> None:
     cache.delete(FACT_EMBED_FLAG)  # before the first row is read, as above
-    while store.embed_missing(provider=embedding_provider()):
-        pass
+    for key in embedding_models.all_serving():
+        theirs = Fact.objects.filter(tenant__in=embedding_models.served_by(key))
+        try:
+            while store.embed_missing(theirs, provider=embedding_models.provider_or_absent(key)):
+                pass
+        except ProviderError as error:  # of this one: others may be well
+            log.warning("facts_not_embedded", model=key, reason=str(error))
 
 
 @shared_task
@@ -156,3 +188,9 @@ def roll_up_usage() -> None:
 @shared_task
 def measure_tenants() -> None:
     sizes.measure(now=timezone.now())
+
+
+@shared_task(soft_time_limit=3_300, time_limit=3_500)  # a million vectors take minutes
+def keep_vector_indexes() -> None:
+    for _ in vector_indexes.keep():
+        pass

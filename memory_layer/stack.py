@@ -5,13 +5,15 @@ import secrets
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 
+from memory_layer import embedded
 from memory_layer.supervisor import python
 from tenants import founding, keys
 from tenants.authentication import DEFAULT_TENANT
@@ -61,6 +63,12 @@ def environment() -> dict[str, str]:
     """What a child needs to find the very servers of this process, so that it leases none of its own."""
     urls = {"MEMORY_DATABASE_URL": settings.DATABASE_URL, "MEMORY_REDIS_URL": settings.REDIS_URL or ""}
     return {**os.environ, "DJANGO_SETTINGS_MODULE": "memory_layer.settings", "PYTHONUNBUFFERED": "1", **urls}
+
+
+def servers_kept(say: Callable[[str], object]) -> AbstractContextManager[None]:
+    """Meanwhile, have the embedded servers started again when they die, where they are used."""
+    uses = {"postgres": settings.EMBEDDED_POSTGRES, "redis": settings.EMBEDDED_REDIS}
+    return embedded.kept(settings.MEMORY_DATA_DIR, **uses, say=say)
 
 
 @dataclass(frozen=True)

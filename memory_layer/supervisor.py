@@ -1,5 +1,6 @@
 """Several processes as one: merged logs, restarts, and an orderly end of all of them."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -19,22 +20,27 @@ COLOURS = ("cyan", "magenta", "green", "yellow")
 GRACE_SECONDS = 20.0
 QUICK_SECONDS = 10.0
 QUICK_DEATHS_MAX = 3
+PAUSE_MAX_SECONDS = 10.0
+PR_SET_PDEATHSIG = 1  # of Linux
+libc = ctypes.CDLL(None)
 
 
 class ProcessFailedError(Exception):
-    """A process that will not stay up."""
+    """A process that never came up."""
 
 
 @dataclass
 class Child:
-    """One process and its recent fate."""
+    """One process and its recent fate. `has_stood`: it was up for a while, so that it can be."""
 
     name: str
     command: Sequence[str]
     colour: str
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
+    start_at: float = 0.0
     quick_deaths: int = 0
+    has_stood: bool = False
     reader: threading.Thread | None = field(default=None, repr=False)
 
 
@@ -55,12 +61,14 @@ class Supervisor:
             self._launch(child)
 
     def run(self) -> None:
-        """Restart what dies, until `stop`; then end all. Raises ProcessFailedError for what dies again and again."""
+        """Restart what dies, until `stop`; then end all. Raises ProcessFailedError for what never stood."""
         try:
             while not self._stopping.wait(0.2):
                 for child in self.children:
                     if child.process and child.process.poll() is not None:
-                        self._revive(child)
+                        self._bury(child)
+                    if child.process is None and time.monotonic() >= child.start_at:
+                        self._launch(child)
         finally:
             self.end()
 
@@ -98,28 +106,33 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=end_with_parent,
         )
         child.started = time.monotonic()
         child.reader = threading.Thread(target=self._copy_lines, args=[child, child.process.stdout], daemon=True)
         child.reader.start()
 
-    def _revive(self, child: Child) -> None:
+    def _bury(self, child: Child) -> None:
+        """Note that it died. What dies right after its start waits a while longer each time: a server may be away."""
         code = child.process.returncode if child.process else None
         was_quick = time.monotonic() - child.started < QUICK_SECONDS
+        child.has_stood |= not was_quick
         child.quick_deaths = child.quick_deaths + 1 if was_quick else 0
-        if child.quick_deaths >= QUICK_DEATHS_MAX:
+        if child.quick_deaths >= QUICK_DEATHS_MAX and not child.has_stood:
             raise ProcessFailedError(
                 f"{child.name} ended {QUICK_DEATHS_MAX} times right after its start (code {code})."
             )
         self.say(f"{child.name} ended (code {code}) and is started again")
         _kill_session(child)  # a worker that was killed may have left children at work
-        self._launch(child)
+        child.process = None
+        child.start_at = time.monotonic() + min(child.quick_deaths, PAUSE_MAX_SECONDS)
 
     def _copy_lines(self, child: Child, stream: IO[bytes]) -> None:
         width = max(len(each.name) for each in self.children)
-        for line in stream:
-            text = Text.from_ansi(line.decode(errors="replace").rstrip())
-            self.console.print(Text(f"{child.name:<{width}} │ ", style=child.colour) + text)
+        with stream:
+            for line in stream:
+                text = Text.from_ansi(line.decode(errors="replace").rstrip())
+                self.console.print(Text(f"{child.name:<{width}} │ ", style=child.colour) + text)
 
     def say(self, message: str) -> None:
         self.console.print(f"[bold]{escape(message)}[/bold]")
@@ -130,6 +143,12 @@ def _kill_session(child: Child) -> None:
     if child.process:
         with suppress(ProcessLookupError):
             os.killpg(child.process.pid, signal.SIGKILL)
+
+
+def end_with_parent() -> None:
+    """Between fork and exec: have this process told to end when its parent is killed. On Linux; else nothing."""
+    if sys.platform == "linux":
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def python(*arguments: str) -> list[str]:

@@ -47,7 +47,7 @@ SELECT jsonb_build_object(
         FROM memories_messageembedding AS state WHERE message_id = message.id),
     'windows', (
         SELECT coalesce(jsonb_agg(jsonb_build_object('model', model, 'position', position,
-            'vector', translate(encode(substring(vector_send(vector) FROM 5), 'base64'), E'\n', ''),
+            'vector', translate(encode(substring(vector_send(vector::vector) FROM 5), 'base64'), E'\n', ''),
             'tokens', translate(encode(tokens, 'base64'), E'\n', ''))
             ORDER BY model, position), '[]')
         FROM memories_embeddingwindow WHERE message_id = message.id)

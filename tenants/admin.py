@@ -57,7 +57,8 @@ class TenantAdmin(Page):
     search_fields = ("slug", "name")
     ordering = ("slug",)
     EDITABLE = ("slug", "name", "language", "ranking_weights", "rate_limit", "daily_token_budget")
-    fields = (*EDITABLE, "created_at", "belongings")
+    SHOWN = ("embedding_model", "next_embedding_model", "previous_embedding_model", "created_at", "belongings")
+    fields = (*EDITABLE, *SHOWN)
     add_fieldsets = ((None, {"fields": EDITABLE}),)
     BELONGINGS = {
         "tenants_enduser": "End users",
@@ -75,7 +76,7 @@ class TenantAdmin(Page):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
         """The slug is what clients call the tenant, so it stays."""
-        return ("slug", "created_at", "belongings") if obj else ()
+        return ("slug", *self.SHOWN) if obj else ()
 
     def save_model(self, request: HttpRequest, obj: Tenant, form: "ModelForm[Tenant]", change: bool) -> None:
         obj.save()

@@ -1,6 +1,7 @@
 """The people whom clients name: by strings of their own, or by the UUIDs that we issued."""
 
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from tenants.ids import as_uuid
@@ -10,14 +11,16 @@ from tenants.models import EndUser, Tenant
 def found_or_made(tenant: Tenant, ids: Iterable[str]) -> dict[str, EndUser]:
     """The end users of `tenant` by the ids the client sent; unknown ones are made."""
     wanted = set(ids)
-    if not wanted:
-        return {}
-    known = EndUser.objects.known_as(tenant, wanted)
-    found = _by_either_id(known, wanted)
-    if missing := wanted - found.keys():
+    return with_missing(tenant, EndUser.objects.known_as(tenant, wanted), wanted) if wanted else {}
+
+
+def with_missing(tenant: Tenant, known: Iterable[EndUser], ids: AbstractSet[str]) -> dict[str, EndUser]:
+    """The `known` end users by the ids the client sent, and those that are made for the other ids."""
+    found = _by_either_id(known, ids)
+    if missing := ids - found.keys():
         rows = [EndUser(tenant=tenant, external_id=one) for one in sorted(missing)]
         EndUser.objects.bulk_create(rows, ignore_conflicts=True)
-        found = _by_either_id(known.all(), wanted)
+        found = _by_either_id(EndUser.objects.known_as(tenant, ids), ids)
     return found
 
 

@@ -7,12 +7,13 @@ Role and tenant are set for the transaction alone, so that nothing lingers on a 
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db import connection, transaction
 
+from tenants import databases, positions, replicas
 from tenants.models import Tenant
 
 TENANT_ROLE = "memory_tenant"
@@ -21,6 +22,7 @@ ENTER = (
     "SELECT set_config('role', %s, true), set_config('memory.tenant_id', %s, true),"
     " set_config('memory.end_user_id', %s, true)"
 )
+ENTER_REPLICA = f"{ENTER}, pg_last_wal_replay_lsn() - '0/0' >= %s"
 
 
 class ScopeConflict(Exception):
@@ -47,9 +49,18 @@ OUTSIDE = Scope()
 def tenant_scope(tenant: Tenant, *, end_user_id: uuid.UUID | None = None) -> Iterator[None]:
     """A transaction that can see and write rows of `tenant` alone, or of one end user of it.
 
-    Raises ScopeConflict inside the scope of another tenant, or of another end user.
+    In a call that was offered a replica, and writes nothing, it reads there if the replica knows all that the tenant
+    wrote. Raises ScopeConflict inside the scope of another tenant, or of another end user.
     """
-    with _entered(Scope(TENANT_ROLE, str(tenant.pk), str(end_user_id or ""))):
+    scope = Scope(TENANT_ROLE, str(tenant.pk), str(end_user_id or ""))
+    outermost = current_scope().role != TENANT_ROLE
+    replica = replicas.offered() if current_scope() == OUTSIDE else None
+    needed = positions.needed(tenant.pk) if replica else None
+    with ExitStack() as entered:
+        if not (replica and needed is not None and _moved(entered, replica, scope, needed=needed)):
+            entered.enter_context(_entered(scope))
+        if outermost and needed is None:
+            positions.note_after_commit(tenant.pk)
         yield
 
 
@@ -90,6 +101,30 @@ def _set(scope: Scope) -> None:
     _kept()["memory_scope"] = scope
 
 
+def _moved(entered: ExitStack, replica: str, scope: Scope, *, needed: int) -> bool:
+    """Whether `entered` holds a transaction on the replica now: one that is lost or behind is not waited for."""
+    try:
+        entered.enter_context(_on_replica(replica, scope, needed=needed))
+    except (replicas.Behind, replicas.Lost):
+        return False
+    return True
+
+
+@contextmanager
+def _on_replica(replica: str, scope: Scope, *, needed: int) -> Iterator[None]:
+    """A transaction on a replica that has replayed the log as far as `needed`. Raises Behind and Lost."""
+    with replicas.asked(replica), transaction.atomic(using=replica), databases.reading_from(replica):
+        with databases.reading().cursor() as cursor:
+            cursor.execute(ENTER_REPLICA, [scope.role, scope.tenant_id, scope.end_user_id, needed])
+            if not cursor.fetchone()[-1]:
+                raise replicas.Behind
+        _kept()["memory_scope"] = scope
+        try:
+            yield
+        finally:
+            _kept()["memory_scope"] = OUTSIDE
+
+
 def _kept() -> dict[str, Any]:
     """The scope stands beside the connection it is of: each thread has its own."""
-    return vars(connections[DEFAULT_DB_ALIAS])
+    return vars(databases.reading())

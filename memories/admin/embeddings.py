@@ -14,8 +14,6 @@ from django.utils.safestring import SafeString
 from memories import upkeep
 from memories.models import MessageEmbedding
 from memories.models.embedding import MessageEmbeddingQuerySet
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
 from memories.tasks import wake_embedding_worker, wake_operation_worker
 from tenants import audit
 from tenants.admin_base import (
@@ -32,10 +30,6 @@ from tenants.models import Tenant
 EXCERPT = 120
 STATUS_COLOURS = {"pending": "info", "processing": "warning", "completed": "success", "failed": "danger"}
 FIELDS = ("model", "state", "attempts", "due_at", "completed_at", "error")
-
-
-def current_model() -> str:
-    return model_key(embedding_provider())
 
 
 def excerpt(text: str) -> SafeString:

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.widgets import UnfoldBooleanSwitchWidget
 
-from memories import editing
+from memories import editing, embedding_models
 from memories.admin import search
 from memories.admin.base import StoredPage, holds_and_links
 from memories.admin.embeddings import (
@@ -21,7 +21,6 @@ from memories.admin.embeddings import (
     STATUS_COLOURS,
     EmbedAgainPage,
     EmbeddingInline,
-    current_model,
     excerpt,
 )
 from memories.models import Conversation, EmbeddingStatus, Hold, Message, MessageEmbedding, Posting
@@ -60,7 +59,11 @@ class EmbeddingStatusFilter(DropdownFilter):  # type: ignore[misc]
 
     def queryset(self, request: HttpRequest, queryset: MessageQuerySet) -> MessageQuerySet:
         status = self.value()
-        return queryset.with_embedding_status(status, model=current_model()) if status else queryset
+        if not status:
+            return queryset
+        served = {"embeddings__model": embedding_models.serving_of("tenant__")}
+        known = {"embeddings__model__in": embedding_models.all_serving()}  # which an index serves
+        return queryset.filter(embeddings__status=status, **served, **known)
 
 
 class ArchivedFilter(DropdownFilter):  # type: ignore[misc]
@@ -138,7 +141,9 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
     )
 
     def get_queryset(self, request: HttpRequest) -> MessageQuerySet:
-        messages: MessageQuerySet = super().get_queryset(request).for_display(model=current_model())
+        messages: MessageQuerySet = (
+            super().get_queryset(request).for_display(model=embedding_models.serving_of("tenant__"))
+        )
         return messages.defer(*UNREAD_IN_LISTS).annotate(text=Left("content", EXCERPT))
 
     def get_sortable_by(self, request: HttpRequest) -> tuple[str, ...]:
@@ -202,7 +207,8 @@ class MessageAdmin(StoredPage, EmbedAgainPage):
         return Message.objects.filter(pk__in=queryset.values("pk"))
 
     def embeddings_of(self, queryset: QuerySet[Any]) -> MessageEmbeddingQuerySet:
-        return MessageEmbedding.objects.filter(message__in=queryset.values("pk"), model=current_model())
+        rows = MessageEmbedding.objects.filter(message__in=queryset.values("pk"))
+        return rows.filter(model=embedding_models.serving_of("tenant__"))
 
 
 def _with_id(term: str) -> list[Q]:

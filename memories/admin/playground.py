@@ -14,6 +14,7 @@ from django.utils import timezone
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from memories.admin.base import Chooser
+from memories.embedding_models import provider_for
 from memories.facts.decisions import Close, Decision, Insert, Reason, Refresh, Reject, Supersede
 from memories.facts.extraction import preview
 from memories.facts.reading import reader
@@ -21,7 +22,6 @@ from memories.facts.spend import BudgetSpent
 from memories.facts.statements import Candidate
 from memories.facts.store import Ledger
 from memories.models import Fact
-from memories.providers import embedding_provider
 from memories.providers.base import ProviderError
 from tenants.admin_base import enters_own_scopes
 from tenants.isolation import across_tenants
@@ -88,7 +88,7 @@ def _try(person: EndUser, text: str) -> dict[str, Any]:
     """What the template shows of it. A language model's tokens are the tenant's, whatever comes of them."""
     now, model = timezone.now(), reader()
     try:
-        ledger = preview(text, person, reader=model, provider=embedding_provider(), now=now)
+        ledger = preview(text, person, reader=model, provider=provider_for(person.tenant), now=now)
     except BudgetSpent:
         return {"error": "The tenant's token budget of the day is spent."}
     except ProviderError as error:

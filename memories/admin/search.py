@@ -24,10 +24,10 @@ from unfold.widgets import (
 )
 
 from memories.admin.base import Chooser
+from memories.embedding_models import provider_for
 from memories.models import Message
 from memories.models.conversation import CONVERSATION_ID_PATTERN
 from memories.models.message import Role
-from memories.providers import embedding_provider
 from memories.ranking.bm25 import rarity
 from memories.search import Hit, Query, Result, search
 from tenants.admin_base import enters_own_scopes
@@ -216,7 +216,7 @@ def _compared(form: SearchForm, first: SettingForm, second: SettingForm) -> dict
 
 def _found(form: SearchForm, setting: SettingForm) -> Found:
     tenant, query, started = form.cleaned_data["tenant"], form.asked(setting.cleaned_data["mode"]), perf_counter()
-    scope, provider = partial(tenant_scope, tenant), embedding_provider()
+    scope, provider = partial(tenant_scope, tenant), provider_for(tenant)
     result = search(tenant, query, scope=scope, provider=provider, now=timezone.now(), weights=setting.weights)
     took = 1000 * (perf_counter() - started)
     return Found(setting.title, _words(result), result.hits, result.weights, result.degraded, took)

@@ -11,10 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from memories.api import analytics_shapes as shapes
+from memories.embedding_models import serving
 from memories.models import TenantSize
 from memories.models.embedding import UNFINISHED
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
 from memories.usage import embedded, figures
 from tenants.api.base import TenantViewSet, page
 from tenants.api.serializers import TenantQuery
@@ -85,8 +84,8 @@ class AnalyticsViewSet(TenantViewSet):
     @extend_schema(parameters=[TenantQuery], responses=shapes.Embeddings)
     def embeddings(self, request: Request) -> Response:
         """How the embedding of the tenant's messages goes."""
-        model = model_key(embedding_provider())
         with self.scope() as tenant:
+            model = serving(tenant)
             size = TenantSize.objects.filter(tenant=tenant).first()
             counts = embedded.by_model_and_status(tenant, size)
             waiting = [row for row in counts if row["model"] == model and row["status"] in UNFINISHED]
@@ -96,7 +95,7 @@ class AnalyticsViewSet(TenantViewSet):
                 "counts": counts,
                 "backlog": sum(row["count"] for row in waiting),
                 "oldest_at": min((row["oldest_at"] for row in waiting), default=None),
-                "lag_seconds": embedded.lag(tenant, model=model),
+                "lag_seconds": embedded.lag(tenant, models=[model]),
                 "failures": embedded.failures(tenant, model=model),
                 "measured_at": size and size.measured_at,
             }

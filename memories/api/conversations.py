@@ -14,12 +14,11 @@ from rest_framework.response import Response
 
 from memories import editing
 from memories.api import serializers as shapes
+from memories.embedding_models import serving
 from memories.importance import Formula, importance_sql
 from memories.ingest import Taken
 from memories.models import Conversation, Message, Role
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
-from tenants.api.base import TenantViewSet, page
+from tenants.api.base import TenantViewSet, page, shown
 from tenants.api.serializers import PageQuery, TenantQuery
 from tenants.idempotency import once
 from tenants.models import Tenant
@@ -108,9 +107,9 @@ class ConversationViewSet(TenantViewSet):
         given = self.query(PageQuery)
         with self.scope(given) as tenant:
             turns = Message.objects.live().filter(conversation=one(tenant, conversation_id), tenant=tenant)
-            shown = turns.for_display(model=model_key(embedding_provider()))
-            rows, next_cursor = page(shown, limit=given["limit"], cursor=given.get("cursor"), newest_first=False)
-        return Response({"items": shapes.MessageSerializer(rows, many=True).data, "next_cursor": next_cursor})
+            turns = turns.for_display(model=serving(tenant))
+            rows, next_cursor = page(turns, limit=given["limit"], cursor=given.get("cursor"), newest_first=False)
+        return Response({"items": [shown(shapes.MessageSerializer, row) for row in rows], "next_cursor": next_cursor})
 
     @extend_schema(parameters=[TenantQuery], responses=shapes.ConversationStats)
     @action(detail=True)

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from memories.api import context_shapes, explanation, fact_shapes
 from memories.api import serializers as shapes
 from memories.context import gather
-from memories.providers import embedding_provider
+from memories.embedding_models import provider_for
 from memories.search import Query, Result, search
 from memories.usage.asked import counted
 from tenants.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
@@ -81,14 +81,14 @@ class MemoryViewSet(TenantViewSet):
         query = Query(text=given.pop("query"), **given)
         scope = partial(self.caller.scope, tenant)
         with counted(tenant, "search"):
-            result = search(tenant, query, scope=scope, provider=embedding_provider(), now=timezone.now())
+            result = search(tenant, query, scope=scope, provider=provider_for(tenant), now=timezone.now())
         return Response(_shown(result, query, explain=explain))
 
     def _context(self, tenant: Tenant, given: dict[str, Any]) -> Response:
         given.pop("tenant_id", None)
         max_tokens, now = given.pop("max_tokens"), timezone.now()
         query = Query(text=given.pop("query"), **given)
-        scope, provider = partial(self.caller.scope, tenant), embedding_provider()
+        scope, provider = partial(self.caller.scope, tenant), provider_for(tenant)
         with counted(tenant, "search"):
             found = gather(tenant, query, max_tokens=max_tokens, scope=scope, provider=provider, now=now)
         with scope():

@@ -16,13 +16,12 @@ from rest_framework.response import Response
 
 from memories import editing, ingest
 from memories.api import serializers as shapes
+from memories.embedding_models import serving
 from memories.ingest import NewMessage
 from memories.models import Message, MessageEmbedding
 from memories.models.message import MessageQuerySet
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
 from memories.search import FILTERS
-from tenants.api.base import METADATA_PARAMETER, TenantViewSet, page, validated
+from tenants.api.base import METADATA_PARAMETER, TenantViewSet, page, shown, validated
 from tenants.api.serializers import TenantQuery
 from tenants.idempotency import once
 from tenants.isolation import tenant_scope
@@ -45,7 +44,7 @@ class MessageViewSet(TenantViewSet):
         with self.scope(given) as tenant:
             messages = matching(tenant, self.with_own_user(given))
             rows, next_cursor = page(messages, limit=given["limit"], cursor=given.get("cursor"))
-        return Response({"items": shapes.MessageSerializer(rows, many=True).data, "next_cursor": next_cursor})
+        return Response({"items": [shown(shapes.MessageSerializer, row) for row in rows], "next_cursor": next_cursor})
 
     @extend_schema(
         request=shapes.NewMessageSerializer,
@@ -62,7 +61,7 @@ class MessageViewSet(TenantViewSet):
     @extend_schema(responses=shapes.MessageSerializer, parameters=[TenantQuery])
     def retrieve(self, request: Request, message_id: UUID) -> Response:
         with self.scope() as tenant:
-            return Response(shapes.MessageSerializer(one(tenant, message_id)).data)
+            return Response(shown(shapes.MessageSerializer, one(tenant, message_id)))
 
     @extend_schema(request=shapes.MessageUpdateSerializer, responses=shapes.MessageSerializer, parameters=[TenantQuery])
     def update(self, request: Request, message_id: UUID) -> Response:
@@ -70,7 +69,7 @@ class MessageViewSet(TenantViewSet):
         with self.scope() as tenant:
             editing.update(one(tenant, message_id), self.body(shapes.MessageUpdateSerializer))
         with self.caller.scope(tenant):  # once more: inline embedding follows the commit
-            return Response(shapes.MessageSerializer(one(tenant, message_id)).data)
+            return Response(shown(shapes.MessageSerializer, one(tenant, message_id)))
 
     partial_update = update
 
@@ -100,7 +99,7 @@ class MessageViewSet(TenantViewSet):
     def _batch_created(self, tenant: Tenant, items: Sequence[Any]) -> Response:
         valid, errors = _sorted_out(items, lambda item: self.with_own_user(_item_of(tenant, item)))
         stored = ingest.store(tenant, [_new_message(given) for _, given in valid]) if valid else []
-        created = shapes.MessageSerializer([each.message for each in stored], many=True).data
+        created = [shown(shapes.MessageSerializer, each.message) for each in stored]
         return _batch_response("created", created, errors, all_done=status.HTTP_201_CREATED)
 
     @extend_schema(
@@ -131,7 +130,7 @@ class MessageViewSet(TenantViewSet):
 
 def matching(tenant: Tenant, given: dict[str, Any]) -> MessageQuerySet:
     """The tenant's messages that the filters of a list leave, ready to be shown."""
-    model = model_key(embedding_provider())
+    model = serving(tenant)
     messages = Message.objects.matching(tenant, **{name: given.get(name) for name in FILTERS})
     messages = messages.archived() if given["archived"] else messages.live()
     if "embedding_status" in given:
@@ -141,12 +140,7 @@ def matching(tenant: Tenant, given: dict[str, Any]) -> MessageQuerySet:
 
 def one(tenant: Tenant, message_id: UUID) -> Message:
     """The tenant's message with this id; Http404 when there is none, whoever else may have it."""
-    message = (
-        Message.objects.for_tenant(tenant)
-        .for_display(model=model_key(embedding_provider()))
-        .filter(pk=message_id)
-        .first()
-    )
+    message = Message.objects.for_tenant(tenant).for_display(model=serving(tenant)).filter(pk=message_id).first()
     if message is None:
         raise Http404
     return message
@@ -156,7 +150,8 @@ def _created(tenant: Tenant, given: dict[str, Any]) -> Response:
     (stored,) = ingest.store(tenant, [_new_message(given)])
     queued = stored.is_new and settings.MEMORY_ASYNC_EMBEDDINGS
     return Response(
-        shapes.MessageSerializer(stored.message).data, status=status.HTTP_202_ACCEPTED if queued else status.HTTP_200_OK
+        shown(shapes.MessageSerializer, stored.message),
+        status=status.HTTP_202_ACCEPTED if queued else status.HTTP_200_OK,
     )
 
 
@@ -164,7 +159,7 @@ def _as_embedded(tenant: Tenant, response: Response, shown: Sequence[dict[str, A
     """Inline embedding follows the commit: the messages shown in `response`, made before it, learn how it went."""
     if not settings.MEMORY_ASYNC_EMBEDDINGS:
         rows = MessageEmbedding.objects.filter(tenant=tenant, message__in=[message["id"] for message in shown])
-        mine = rows.filter(model=model_key(embedding_provider()))
+        mine = rows.filter(model=serving(tenant))
         with tenant_scope(tenant):
             status_of = {str(pk): status for pk, status in mine.values_list("message_id", "status")}
         for message in shown:
@@ -192,12 +187,9 @@ def _batch_updated(tenant: Tenant, items: Sequence[Any]) -> Response:
         return cast("UUID", given["message_id"])
 
     done, errors = _sorted_out(items, apply)
-    messages = (
-        Message.objects.for_tenant(tenant)
-        .for_display(model=model_key(embedding_provider()))
-        .in_bulk([pk for _, pk in done])
-    )
-    updated = shapes.MessageSerializer([messages[pk] for _, pk in done], many=True).data
+    mine = Message.objects.for_tenant(tenant).for_display(model=serving(tenant))
+    messages = mine.in_bulk([pk for _, pk in done])
+    updated = [shown(shapes.MessageSerializer, messages[pk]) for _, pk in done]
     return _batch_response("updated", updated, errors, all_done=status.HTTP_200_OK)
 
 

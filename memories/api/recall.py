@@ -9,8 +9,8 @@ from rest_framework.response import Response
 
 from memories import metrics
 from memories.api import fact_shapes as shapes
+from memories.embedding_models import provider_for
 from memories.facts.recall import Question, Recalled, recall, understand
-from memories.providers import embedding_provider
 from memories.usage.asked import counted
 from tenants import end_users
 from tenants.api.base import TenantViewSet
@@ -34,7 +34,7 @@ class RecallViewSet(TenantViewSet):
         user_id, now = self.user_of(given), timezone.now()
         tenant = self.tenant_of_body(given)
         with metrics.recall_seconds.time(), counted(tenant, "recall"):
-            understood = understand(_question(given), provider=embedding_provider())
+            understood = understand(_question(given), provider=provider_for(tenant))
             with self.caller.scope(tenant):
                 end_user = end_users.found(tenant, user_id)
                 recalled = recall(end_user, understood, now=now) if end_user else []

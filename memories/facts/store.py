@@ -16,6 +16,7 @@ from memories.facts.decisions import Close, Decision, Insert, Reason, Refresh, R
 from memories.facts.statements import SAME_COSINE, Candidate, FactRef, Known, New, Similarity, cosine
 from memories.facts.supersession import decide
 from memories.models import Fact, FactSource, FactVector
+from memories.models.fact import FactQuerySet
 from memories.providers.base import EmbeddingProvider, ProviderError, model_key
 from memories.vocabulary import Category, Slot, Standing, TemporalState
 from tenants.ids import new_id
@@ -201,11 +202,13 @@ def _row(fact: Known, row_id: Callable[[FactRef], uuid.UUID], end_user: EndUser,
     )
 
 
-def embed_missing(*, provider: EmbeddingProvider, limit: int = 64) -> int:
-    """Embed facts that have no vector under the provider's model, as after an outage; return how many were found."""
+def embed_missing(facts: FactQuerySet, *, provider: EmbeddingProvider, limit: int = 64) -> list[uuid.UUID]:
+    """Embed the first of `facts` that have no vector under the provider's model; return which, in their order."""
     model = model_key(provider)
     with across_tenants():
-        rows = list(Fact.objects.without_vector(model=model).order_by("pk")[:limit])
+        rows = list(facts.without_vector(model=model).order_by("pk")[:limit])
+    if not rows:
+        return []
     with metrics.timed(metrics.embedding_seconds, kind="document"):
         vectors = provider.embed_documents([row.content for row in rows])
     with across_tenants():
@@ -219,4 +222,4 @@ def embed_missing(*, provider: EmbeddingProvider, limit: int = 64) -> int:
             ),
             ignore_conflicts=True,
         )
-    return len(rows)
+    return [row.pk for row in rows]

@@ -1,19 +1,21 @@
 """Jobs: claimed, advanced, finished or put off. The row is the outbox, as it is for embeddings (`memories.embedding`).
 
-A claim lasts LEASE from the last step; its own id guards what is written, so that a worker that was given up cannot
-finish what another took.
+A claim lasts as long as its worker lives, and LEASE longer should that be killed; its own id guards what is written, so
+that a worker that was given up cannot finish what another took.
 """
 
+import threading
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -23,7 +25,7 @@ from memories.models import Job, JobKind, JobStatus
 from memories.models.job import OPEN, ROUTINE, JobQuerySet
 from tenants.isolation import across_tenants
 
-LEASE = timedelta(minutes=5)
+LEASE = timedelta(seconds=60)
 MAX_ATTEMPTS = 8
 BACKOFF_FIRST, BACKOFF_MAX = timedelta(seconds=5), timedelta(minutes=30)
 KEPT_FOR, ROUTINE_KEPT_FOR = timedelta(days=30), timedelta(days=1)
@@ -76,6 +78,30 @@ def is_held(claimed: Claimed) -> bool:
     """Whether the claim still stands and nobody cancelled; it is so then until the transaction ends."""
     held = _held(claimed).filter(is_cancelled=False)
     return held.select_for_update().values_list("pk", flat=True).first() is not None
+
+
+@contextmanager
+def renewed(claimed: Claimed) -> Iterator[None]:
+    """Meanwhile the claim does not run out, however long a step takes, or a model."""
+    over = threading.Event()
+    renewer = threading.Thread(target=_renew, args=[claimed, over], daemon=True)
+    renewer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        renewer.join()
+
+
+def _renew(claimed: Claimed, over: threading.Event) -> None:
+    while not over.wait(LEASE.total_seconds() / 3):
+        try:
+            with across_tenants():
+                _held(claimed).update(due_at=Now() + LEASE)
+        except DatabaseError as error:
+            log.warning("claim_not_renewed", error=type(error).__name__)
+        finally:
+            connection.close()  # the thread ends, and its connection is its own
 
 
 def _held(claimed: Claimed) -> JobQuerySet:

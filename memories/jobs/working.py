@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from django.utils import timezone
 
 from memories.jobs import claims
 from memories.jobs.claims import Claimed, ClaimLost, Ended
 from memories.models import Job, JobKind
-from memories.providers.base import ProviderError, ProviderUnavailable
+from memories.providers.base import ProviderError, ProviderUnavailable, UnusableAnswer
+from memories.providers.resilience import CircuitOpen
 from tenants.origin import resumed
 
 log = structlog.get_logger(__name__)
@@ -67,7 +69,8 @@ def work_off(
     if claimed is None:
         return False
     job = claimed.job
-    with resumed(job.origin, f"job {job.kind}", tenant=job.tenant.slug, job_id=str(job.pk)):
+    followed = resumed(job.origin, f"job {job.kind}", tenant=job.tenant.slug, job_id=str(job.pk))
+    with followed, claims.renewed(claimed):
         _do(claimed, flows[JobKind(job.kind)], turn)
     return True
 
@@ -95,8 +98,13 @@ def _do(claimed: Claimed, flow: Flow, turn: Turn) -> None:
 
 def _not_done(claimed: Claimed, error: ProviderError) -> None:
     """What may pass is tried again, the rest waits for somebody to look."""
-    if isinstance(error, ProviderUnavailable):
+    if isinstance(error, CircuitOpen):  # nothing was asked: no attempt was made
+        wait = timedelta(seconds=error.retry_after or 0)
+        claims.put_off(claimed, str(error), until=timezone.now() + wait)
+    elif isinstance(error, ProviderUnavailable):
         claims.postpone(claimed, str(error), at_least=timedelta(seconds=error.retry_after or 0))
+    elif isinstance(error, UnusableAnswer):
+        claims.postpone(claimed, str(error))
     else:
         claims.fail(claimed, str(error))
 

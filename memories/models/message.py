@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from memories.models.conversation import Conversation
@@ -77,10 +78,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
             mine = mine.of_user(tenant, user_id)
         return mine.filter(**{name: value for name, value in exact.items() if value is not None})
 
-    def with_embedding_status(self, status: str, *, model: str) -> Self:
+    def with_embedding_status(self, status: str, *, model: str | Combinable) -> Self:
         return self.filter(embeddings__model=model, embeddings__status=status)
 
-    def for_display(self, *, model: str) -> Self:
+    def for_display(self, *, model: str | Combinable) -> Self:
         """With all that a response shows of other rows, in one query; `embedding_status` is that of `model`."""
         from memories.models.embedding import MessageEmbedding  # it refers to Message
 

@@ -30,6 +30,7 @@ __all__ = [
     "embedding_provider",
     "language_model",
     "load_in_background",
+    "provider_of",
     "reranker",
 ]
 
@@ -41,14 +42,24 @@ CLASSES = {
 }
 LANGUAGE_MODEL = "memories.providers.remote_language_model.RemoteLanguageModel"
 RERANKER = "memories.providers.reranker.Reranker"
-_building = threading.Lock()
+_building: dict[tuple[object, ...], threading.Lock] = {}
 
 
 def embedding_provider() -> EmbeddingProvider:
     """The provider the settings name, one per process; ImproperlyConfigured if it can never work."""
     name = settings.MEMORY_EMBEDDING_PROVIDER
-    with _building:  # a cache alone lets the first two threads of a server build two
-        return cast("EmbeddingProvider", _built(CLASSES[name], **_model_options(name), **_vendor_options(name)))
+    return provider_of(name, **_model_options(name))
+
+
+def provider_of(name: str, *, model_name: str | None, dimensions: int | None) -> EmbeddingProvider:
+    """A model of one of CLASSES by the access the settings give, one per process; ImproperlyConfigured as above.
+
+    Without a name it is the provider's own default; without dimensions what the model gives.
+    """
+    if name not in CLASSES:
+        raise ImproperlyConfigured(f'there is no embedding provider "{name}"; known are {", ".join(CLASSES)}')
+    options = {"model_name": model_name, "dimensions": dimensions} | _vendor_options(name)
+    return cast("EmbeddingProvider", _one(CLASSES[name], **options))
 
 
 def load_in_background() -> None:
@@ -63,8 +74,7 @@ def reranker() -> Reranker | None:
     """The cross-encoder the settings name, one per process; None without one."""
     if not settings.MEMORY_RERANKER_MODEL:
         return None
-    with _building:
-        return cast("Reranker", _built(RERANKER, model_name=settings.MEMORY_RERANKER_MODEL))
+    return cast("Reranker", _one(RERANKER, model_name=settings.MEMORY_RERANKER_MODEL))
 
 
 def language_model() -> LanguageModel | None:
@@ -72,8 +82,13 @@ def language_model() -> LanguageModel | None:
     name = settings.MEMORY_LLM_PROVIDER
     if name == "rules":
         return None
-    with _building:
-        return cast("LanguageModel", _built(LANGUAGE_MODEL, name=name, **_language_model_options(name)))
+    return cast("LanguageModel", _one(LANGUAGE_MODEL, name=name, **_language_model_options(name)))
+
+
+def _one(path: str, **options: Any) -> object:
+    """A cache alone lets the first two threads of a server build two; a lock for all has them wait for others'."""
+    with _building.setdefault((path, *sorted(options.items())), threading.Lock()):
+        return _built(path, **options)
 
 
 @cache

@@ -37,6 +37,10 @@ class ProviderRejected(ProviderError):
     outcome = "rejected"
 
 
+class UnusableAnswer(ProviderRejected):
+    """The embedding model's answer was no vectors as asked for: the vendor's fault, and not for ever the text's."""
+
+
 class MalformedAnswer(ProviderRejected):
     """The language model's answer had another shape than asked for, and so had the one that was to put it right."""
 
@@ -78,22 +82,22 @@ class TokenProvider(EmbeddingProvider, Protocol):
 
 
 def checked(vectors: object, *, count: int, dimensions: int) -> Vectors:
-    """`vectors` as `count` rows of length 1; ProviderRejected unless they are finite, non-zero and of that shape."""
+    """`vectors` as `count` rows of length 1; UnusableAnswer unless they are finite, non-zero and of that shape."""
     try:
         rows = np.asarray(vectors, dtype=np.float64)
     except (TypeError, ValueError):
-        raise ProviderRejected("the embedding model answered with something that is not a list of vectors") from None
+        raise UnusableAnswer("the embedding model answered with something that is not a list of vectors") from None
     if count == 0 and rows.size == 0:
         return np.empty((0, dimensions), dtype=np.float32)
     if rows.shape != (count, dimensions):
-        raise ProviderRejected(
+        raise UnusableAnswer(
             f"the embedding model answered with vectors of shape {rows.shape}, expected {(count, dimensions)}"
         )
     if not np.isfinite(rows).all():
-        raise ProviderRejected("the embedding model answered with a vector that holds NaN or infinity")
+        raise UnusableAnswer("the embedding model answered with a vector that holds NaN or infinity")
     largest = np.abs(rows).max(axis=1, keepdims=True)
     if not largest.all():
-        raise ProviderRejected("the embedding model answered with a vector of zeros")
+        raise UnusableAnswer("the embedding model answered with a vector of zeros")
     rows = rows / largest  # first to a sane size, so that the squares below neither overflow nor vanish
     unit: Vectors = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
     return unit

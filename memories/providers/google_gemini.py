@@ -9,8 +9,8 @@ from google.genai import errors, types
 from memories.providers.base import (
     ProviderError,
     ProviderMisconfigured,
-    ProviderRejected,
     ProviderUnavailable,
+    UnusableAnswer,
     resolved_dimensions,
 )
 from memories.providers.remote import MODEL_SETTING, Limits, RemoteProvider
@@ -66,7 +66,7 @@ class GoogleGeminiProvider(RemoteProvider):
         except httpx2.TransportError as error:
             raise ProviderUnavailable(f"{VENDOR} could not be reached ({type(error).__name__})") from None
         except (AttributeError, TypeError, ValueError):
-            raise ProviderRejected(f"{VENDOR}: the answer is not one of the Gemini API") from None
+            raise UnusableAnswer(f"{VENDOR}: the answer is not one of the Gemini API") from None
 
     def _prepared(self, texts: list[str], *, is_query: bool) -> tuple[list[Any], str | None]:
         """Contents and task type. From its second generation on, the model is told the task in the text itself."""

@@ -7,6 +7,7 @@ from memories.providers.base import (
     ProviderMisconfigured,
     ProviderRejected,
     ProviderUnavailable,
+    UnusableAnswer,
     resolved_dimensions,
 )
 from memories.providers.remote import MODEL_SETTING, Limits, RemoteProvider
@@ -73,7 +74,7 @@ class OpenAIProvider(RemoteProvider):
         except openai.OpenAIError as error:
             raise _ours(error) from None  # the vendor's message may repeat the key or the text
         except (AttributeError, TypeError, ValueError):
-            raise ProviderRejected(f"{VENDOR}: the answer is not one of an embeddings API") from None
+            raise UnusableAnswer(f"{VENDOR}: the answer is not one of an embeddings API") from None
 
 
 def _ours(error: openai.OpenAIError) -> ProviderError:

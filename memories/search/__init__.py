@@ -1,8 +1,9 @@
 """Search: a query becomes candidates, candidates become ranked hits (docs/search.md).
 
-`query` reads and embeds the query, `retrieval` finds candidates by meaning and by words, `turns` gathers what ranking
-wants to know of them and the turns around them, `memories.ranking` orders, `hits` fetches what is shown. Every
-statement sees only the messages that pass the filters, so that a filter never thins a result.
+`query` reads and embeds the query, `retrieval` finds by meaning and by words, `turns` reads what is found and the turns
+around it in one statement, `candidates` makes of them what `memories.ranking` orders, `hits` fetches what is shown.
+Every statement sees only the messages that pass the filters, so that a filter never thins a result. `vector_indexes`
+keeps what searches of large tenants go through.
 """
 
 from memories.search.find import Result, Scope, search

@@ -5,7 +5,7 @@ own index (`memories.search.vector_indexes`), and of the query's words the rares
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
@@ -21,7 +21,7 @@ from tenants.models import Tenant
 PER_RETRIEVAL = 4  # of the candidates, a quarter comes from each retrieval; the turns after them may fill the rest
 EXACT_UP_TO = 5_000  # messages: so many vectors are measured in the time that an index of them takes with a filter
 POSTINGS_UP_TO = 5_000  # are read where an index is used, unless even the rarest word has more
-CONSTANTS = (SATURATION, LENGTH_NORMALISATION, LENGTH_NORMALISATION, USUAL_LENGTH)
+WINDOWS_MAX = 10_000  # of the nearest, where few messages have them all
 
 # --- Of few messages --------------------------------------------------------------------------------------------------
 
@@ -122,6 +122,14 @@ class Retrieval:
     passing: str
     vector: str
     before: str = ""
+
+    def is_too_narrow_for(self, ranks: Sequence[float | None]) -> bool:
+        """Whether so many of the nearest windows are of few messages that others may be hidden behind them."""
+        found = sum(1 for rank in ranks if rank is not None)
+        return bool(self.before) and found < self.values["limit"] and self.values["windows"] < WINDOWS_MAX
+
+    def widened(self) -> "Retrieval":
+        return replace(self, values=self.values | {"windows": 8 * self.values["windows"]})
 
 
 def retrieval(tenant: Tenant, messages: MessageQuerySet, meant: Understood) -> Retrieval:

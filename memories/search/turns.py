@@ -134,6 +134,14 @@ class Found:
 def found(tenant: Tenant, messages: MessageQuerySet, meant: Understood) -> Found:
     """What of `messages` each retrieval finds, with the turns around; in the scope of the tenant."""
     search = retrieval(tenant, messages, meant)
+    result = _found(search, meant)
+    while search.is_too_narrow_for(result.turns.semantic_rank):
+        search = search.widened()
+        result = _found(search, meant)
+    return result
+
+
+def _found(search: Retrieval, meant: Understood) -> Found:
     wanted = sorted({EVERY_MESSAGE, *meant.participants, *(term for word in meant.words for term in word)})
     values = search.values | {
         "archived": meant.query.include_archived,

@@ -13,10 +13,9 @@ import structlog
 from django.db import DatabaseError, connection
 from psycopg.sql import SQL, Composed, Identifier, Literal
 
+from memories.embedding_models import serving
 from memories.models import CommonTerm, TenantSize
 from memories.models.posting import EVERY_MESSAGE
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
 from tenants.isolation import across_tenants
 from tenants.models import Tenant
 
@@ -116,8 +115,7 @@ def _large() -> list[Tenant]:
 
 def _models(tenant: Tenant) -> list[str]:
     """Those it is searched by, will be or may be again."""
-    serving = tenant.embedding_model or model_key(embedding_provider())
-    return [model for model in (serving, tenant.next_embedding_model, tenant.previous_embedding_model) if model]
+    return [one for one in (serving(tenant), tenant.next_embedding_model, tenant.previous_embedding_model) if one]
 
 
 @across_tenants()

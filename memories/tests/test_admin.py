@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from memories import embedding
-from memories.admin.embeddings import current_model
 from memories.admin.transcript import TURN_LENGTH, TURNS
+from memories.embedding_models import of_settings
 from memories.models import Conversation, EmbeddingWindow, Message, MessageEmbedding
 from memories.providers import embedding_provider
 from memories.tasks import WAKE_FLAG
@@ -42,7 +42,7 @@ def act(client, address, action, *rows, **answer):
 
 
 def embedding_of(message, **fields):
-    row = {"tenant": message.tenant, "message": message, "model": current_model()} | fields
+    row = {"tenant": message.tenant, "message": message, "model": of_settings()} | fields
     return MessageEmbedding.objects.create(**row)
 
 

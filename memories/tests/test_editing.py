@@ -64,7 +64,7 @@ def test_content_that_failed_is_tried_again_once_it_changed(message) -> None:
 
 @pytest.mark.django_db
 def test_vectors_of_other_models_go_too(message) -> None:
-    embedding.queue_missing("old:model:2")
+    MessageEmbedding.objects.create(tenant=message.tenant, message=message, model="old:model:2", status="completed")
     EmbeddingWindow.objects.create(
         tenant=message.tenant, message=message, model="old:model:2", position=0, vector=[1.0, 0.0]
     )

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -12,8 +13,9 @@ from memories.embedding import BACKOFF_FIRST, BACKOFF_MAX, BATCH, LEASE, MAX_ATT
 from memories.importance import Formula, importance
 from memories.ingest import NewMessage
 from memories.models import EmbeddingStatus, EmbeddingWindow, Message, MessageEmbedding
-from memories.providers.base import ProviderRejected, ProviderUnavailable, model_key
+from memories.providers.base import ProviderRejected, ProviderUnavailable, UnusableAnswer, model_key
 from memories.providers.mock import MockProvider
+from memories.providers.resilience import CircuitOpen
 from memories.tests.factories import ConversationFactory, MessageFactory
 from memories.tests.helpers import WillfulProvider, at_once, embed_all, queue, raising, while_embedding
 
@@ -54,7 +56,7 @@ def test_due_messages_become_completed() -> None:
     assert embedding.embed_batch(MockProvider()) == 3
     assert {(row.status, row.claim, row.attempts, row.error) for row in rows()} == {("completed", None, 1, "")}
     (vector,) = message.windows.values_list("vector", flat=True)
-    assert vector == pytest.approx(MockProvider().embed_documents([message.content])[0], abs=1e-6)
+    assert vector == pytest.approx(MockProvider().embed_documents([message.content])[0], abs=1e-3)
 
 
 @pytest.mark.django_db
@@ -114,7 +116,7 @@ def test_vectors_of_a_batch_go_to_their_own_messages() -> None:
         expected = MockProvider().embed_documents(MockProvider().split(message.content))
         actual = np.array(message.windows.order_by("position").values_list("vector", flat=True))
         assert len(actual) == 2
-        assert actual == pytest.approx(expected, abs=1e-6)
+        assert actual == pytest.approx(expected, abs=1e-3)
 
 
 @pytest.mark.django_db
@@ -239,6 +241,18 @@ def test_an_unavailable_provider_means_a_pause_that_doubles() -> None:
 
 
 @pytest.mark.django_db
+def test_while_the_circuit_is_open_no_attempt_is_counted() -> None:
+    """However long a vendor is away, nothing of what waits for it is given up."""
+    queued()
+    MessageEmbedding.objects.update(attempts=MAX_ATTEMPTS - 1)
+    before = timezone.now()
+    embedding.embed_batch(raising(CircuitOpen("calls are paused", retry_after=20)))
+    (row,) = rows()
+    assert (row.status, row.claim, row.attempts) == ("pending", None, MAX_ATTEMPTS - 1)
+    assert timedelta(seconds=19) < row.due_at - before < timedelta(seconds=40)
+
+
+@pytest.mark.django_db
 def test_the_last_attempt_fails_with_the_reason() -> None:
     queued()
     MessageEmbedding.objects.update(attempts=MAX_ATTEMPTS - 1)
@@ -264,6 +278,25 @@ def test_a_refused_text_fails_alone() -> None:
         ("failed", "the input is not accepted"),
         ("completed", ""),
     ]
+
+
+@pytest.mark.django_db
+def test_an_answer_that_is_no_use_is_asked_for_again() -> None:
+    """The vendor was wrong, which says nothing of the texts."""
+    queued(2)
+    embedding.embed_batch(raising(UnusableAnswer("vectors of shape (1, 3), expected (2, 32)")))
+    assert [(row.status, row.claim, row.attempts) for row in rows()] == [("pending", None, 1)] * 2
+    make_due()
+    assert embedding.embed_batch(MockProvider()) == 2
+
+
+@pytest.mark.django_db
+def test_a_worker_that_is_told_to_stop_gives_back_what_it_claimed() -> None:
+    queued(2)
+    with pytest.raises(SoftTimeLimitExceeded):
+        embedding.embed_batch(raising(SoftTimeLimitExceeded()))
+    assert [(row.status, row.claim) for row in rows()] == [("pending", None)] * 2
+    assert embedding.embed_batch(MockProvider()) == 2
 
 
 @pytest.mark.django_db
@@ -321,29 +354,6 @@ def test_failed_ones_can_be_tried_again() -> None:
     assert {(row.status, row.attempts, row.error) for row in rows()} == {("pending", 0, "")}
     embed_all()
     assert {row.status for row in rows()} == {"completed"}
-
-
-# --- Change of model --------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.django_db
-def test_a_new_model_queues_what_it_has_no_vector_of() -> None:
-    old, new = MockProvider(), MockProvider(dimensions=32)
-    queued(3)
-    embed_all()
-    assert embedding.queue_missing(model_key(old)) == 0
-    assert [embedding.queue_missing(model_key(new), limit=2) for _ in range(3)] == [2, 1, 0]
-    assert embedding.embed_batch(new) == 3
-    assert EmbeddingWindow.objects.filter(model=model_key(old)).count() == 3
-    assert EmbeddingWindow.objects.filter(model=model_key(new)).count() == 3
-
-
-@pytest.mark.django_db
-def test_queueing_what_is_missing_leaves_failed_ones_failed() -> None:
-    queued()
-    embedding.embed_batch(raising(ProviderRejected("wrong key")))
-    assert embedding.queue_missing(MOCK) == 0
-    assert [row.status for row in rows()] == ["failed"]
 
 
 # --- Under load -------------------------------------------------------------------------------------------------------

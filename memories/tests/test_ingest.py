@@ -88,11 +88,11 @@ def test_nothing_to_store_is_nothing_stored(tenant) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("user_id", [None, "anna"])
-def test_a_turn_of_a_known_conversation_takes_five_statements_at_most(tenant, user_id: str | None) -> None:
+def test_a_turn_of_a_known_conversation_takes_three_statements(tenant, user_id: str | None) -> None:
     store(tenant, [turn(user_id=user_id)])
     with tenant_scope(tenant), CaptureQueriesContext(connection) as context:
         store(tenant, [turn(user_id=user_id)])
-    assert len(statements(context)) == (5 if user_id else 4)
+    assert len(statements(context)) == 3
 
 
 @pytest.mark.django_db
@@ -102,7 +102,7 @@ def test_a_batch_takes_as_many_statements_as_one(tenant) -> None:
         store(tenant, [turn(user_id="first", conversation_id="first")])
     with tenant_scope(tenant), CaptureQueriesContext(connection) as hundred:
         store(tenant, [turn(user_id=user, conversation_id=f"c{n}") for n in range(10) for user in users])
-    assert len(statements(hundred)) == len(statements(one)) == 9
+    assert len(statements(hundred)) == len(statements(one)) == 7
 
 
 # --- Conversations and end users --------------------------------------------------------------------------------------
@@ -276,6 +276,6 @@ def test_inline_embedding_is_done_when_store_returns(tenant, settings) -> None:
 def test_inline_embedding_without_its_provider_is_left_for_later(tenant, settings, monkeypatch) -> None:
     settings.MEMORY_ASYNC_EMBEDDINGS = False
     provider = raising(ProviderUnavailable("the vendor answered HTTP 503"))
-    monkeypatch.setattr(ingest, "embedding_provider", lambda: provider)
+    monkeypatch.setattr(ingest, "provider_or_absent", lambda key: provider)
     store(tenant, [turn()])
     assert MessageEmbedding.objects.get().status == EmbeddingStatus.PENDING

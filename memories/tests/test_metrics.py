@@ -75,7 +75,7 @@ def test_a_vector_of_an_edited_text_is_not_counted(tenant, grown):
     store(tenant, [said()])
     claimed = embedding.claim(MessageEmbedding.objects.due(model="mock:mock:64"))
     MessageEmbedding.objects.update(claim=None, status=EmbeddingStatus.PENDING)
-    embedding._finish(claimed, MockProvider())
+    embedding._finish(claimed, MockProvider(), embedded=lambda: embedding._embed(claimed.rows, MockProvider()))
     assert grown("embedding_jobs_total", outcome="completed") == 0
 
 

@@ -1,5 +1,6 @@
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import cast
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from django.core.cache import cache
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from memories import editing, search_cache
 from memories.ingest import NewMessage, store
@@ -14,8 +16,9 @@ from memories.models import Message
 from memories.providers.base import Vectors
 from memories.providers.mock import MockProvider
 from memories.ranking import Ranking
-from memories.search import Query
+from memories.search import Query, search
 from memories.tests.helpers import embed_all, redis_client, searched, without_redis
+from tenants.isolation import tenant_scope
 from tenants.models import Tenant
 from tenants.tests.factories import TenantFactory
 
@@ -216,3 +219,16 @@ def test_without_redis_each_query_is_embedded() -> None:
         for _ in range(2):
             search_cache.query_embedding(provider, "which cat")
     assert len(provider.queries) == 2
+
+
+def test_a_search_names_its_results_before_it_chooses_a_database(told) -> None:
+    """A write between its scope and its ranking, which a replica may lack, is in the next search."""
+
+    @contextmanager
+    def scope_begun_before_a_write() -> Iterator[None]:
+        with tenant_scope(told):
+            cache.set(search_cache.generation_key(told.pk), uuid.uuid4().hex, timeout=None)
+            yield
+
+    search(told, CAT, scope=scope_begun_before_a_write, provider=MockProvider(), now=timezone.now())
+    assert ranks_anew(told)

@@ -15,6 +15,8 @@ from memories.ingest import NewMessage, store
 from memories.models import FactVector, Message, MessageEmbedding
 from memories.tests.factories import ConversationFactory, FactFactory, MessageFactory
 from memories.tests.helpers import DEADLINE, calls_waiting, queue, redis_client, without_redis
+from tenants.models import Tenant
+from tenants.tests.factories import EndUserFactory, TenantFactory
 
 
 class ReadyWorker(TestWorkController):
@@ -122,6 +124,36 @@ def test_facts_without_a_vector_are_embedded_by_one_call() -> None:
     assert FactVector.objects.get().fact == fact
     tasks.wake_fact_embedder()
     assert calls_waiting() == 2
+
+
+@pytest.mark.django_db
+def test_models_that_are_being_filled_come_last(tenant, monkeypatch) -> None:
+    monkeypatch.setattr(tasks, "TURN_SECONDS", 0.0)
+    Tenant.objects.filter(pk=tenant.pk).update(next_embedding_model="mock:mock:32")
+    other = TenantFactory.create(embedding_model="mock:mock:16")
+    for one in (tenant, other):
+        store(one, [NewMessage("c1", "user", "a cat")])
+    done = MessageEmbedding.objects.filter(status="completed").values_list("model", flat=True)
+    tasks.embed_pending()
+    assert set(done.all()) == {"mock:mock:64", "mock:mock:16"}
+    tasks.embed_pending()
+    assert set(done.all()) == {"mock:mock:64", "mock:mock:16", "mock:mock:32"}
+
+
+@pytest.mark.django_db
+def test_a_model_that_cannot_be_had_keeps_no_other_from_its_work(tenant, settings) -> None:
+    settings.MEMORY_OPENAI_API_KEY = settings.MEMORY_OPENAI_BASE_URL = None
+    lost = TenantFactory.create(embedding_model="openai:text-embedding-3-small:1536")
+    for one in (lost, tenant):
+        store(one, [NewMessage("c1", "user", "a cat")])
+    FactFactory.create(end_user=EndUserFactory.create(tenant=lost))
+    FactFactory.create(end_user=EndUserFactory.create(tenant=tenant))
+    tasks.embed_pending()
+    tasks.embed_missing_facts()
+    states = dict(MessageEmbedding.objects.values_list("tenant", "status"))
+    assert states == {tenant.pk: "completed", lost.pk: "pending"}
+    assert "MEMORY_OPENAI_API_KEY" in MessageEmbedding.objects.get(tenant=lost).error
+    assert FactVector.objects.get().tenant == tenant
 
 
 @pytest.mark.django_db

@@ -29,17 +29,17 @@ class Waiting:
         return self.count >= WAITING_AT_MOST
 
 
-def waiting(*, model: str) -> Waiting:
+def waiting(*, models: Sequence[str]) -> Waiting:
     """Over all tenants."""
-    unfinished = MessageEmbedding.objects.filter(model=model).unfinished()
+    unfinished = MessageEmbedding.objects.filter(model__in=models).unfinished()
     first = unfinished.order_by("due_at").values_list("queued_at", flat=True).first()
     count = unfinished.order_by().values("pk")[:WAITING_AT_MOST].count() if first else 0
     return Waiting(count, first)
 
 
-def failed(*, model: str) -> int:
+def failed(*, models: Sequence[str]) -> int:
     """Over all tenants; WAITING_AT_MOST at the most."""
-    rows = MessageEmbedding.objects.filter(model=model, status=EmbeddingStatus.FAILED)
+    rows = MessageEmbedding.objects.filter(model__in=models, status=EmbeddingStatus.FAILED)
     return rows.order_by().values("pk")[:WAITING_AT_MOST].count()
 
 
@@ -52,11 +52,11 @@ def by_model_and_status(tenant: Tenant, size: TenantSize | None) -> list[dict[st
     return sorted(counts, key=lambda row: (row["model"], row["status"]))
 
 
-def lag(tenant: Tenant | None, *, model: str) -> dict[str, float | None]:
+def lag(tenant: Tenant | None, *, models: Sequence[str]) -> dict[str, float | None]:
     """Seconds from a write to searchable by meaning, of the newest messages that are: of a tenant, or of all."""
     messages = Message.objects.for_tenant(tenant) if tenant else Message.objects.all()
     newest = messages.order_by("-pk").values("pk")[:LOOKED_AT]
-    done = MessageEmbedding.objects.filter(message__in=newest, model=model, status=EmbeddingStatus.COMPLETED)
+    done = MessageEmbedding.objects.filter(message__in=newest, model__in=models, status=EmbeddingStatus.COMPLETED)
     waits = done.annotate(wait=F("completed_at") - F("queued_at")).values_list("wait", flat=True)
     return percentiles([wait.total_seconds() for wait in waits if wait is not None])
 

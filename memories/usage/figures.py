@@ -7,11 +7,11 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Max, Q, Sum
 
 from memories.models import Conversation, DailyUsage, TokenSpend
 from memories.models.usage import ASKS, COUNTED, MESSAGES, OF_ROLES
+from tenants.databases import reading
 from tenants.models import Tenant
 
 COUNTED_AT_MOST = 100_000  # messages of a window, when conversations are compared
@@ -139,7 +139,7 @@ def days(since: date, until: date) -> Iterator[date]:
 
 def busiest(tenant: Tenant, since: datetime, until: datetime, *, limit: int) -> Busiest:
     """The conversations with most messages of the window, among its newest COUNTED_AT_MOST; in the tenant's scope."""
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(BUSIEST, [tenant.pk, since, until, COUNTED_AT_MOST, limit])
         rows = cursor.fetchall()
     known = Conversation.objects.for_tenant(tenant).in_bulk([row[0] for row in rows])

@@ -58,8 +58,8 @@ def _messages(moment: Moment) -> Card:
 
 
 def _embedding(moment: Moment) -> Card:
-    model = moment.model
-    lag, failed = embedded.lag(None, model=model), embedded.failed(model=model)
+    models = moment.models
+    lag, failed = embedded.lag(None, models=models), embedded.failed(models=models)
     waits = [("Waited, half of them", seconds(lag["p50"])), ("Waited, 95 of 100", seconds(lag["p95"]))]
     failed_url = list_url("memories_messageembedding", status__exact=EmbeddingStatus.FAILED)
     return Card(
@@ -69,7 +69,13 @@ def _embedding(moment: Moment) -> Card:
         reverse("admin:memories_messageembedding_changelist"),
         "All embeddings",
         lag["p50"] is not None or bool(failed),
-        {"model": model, "sums": waits, "failed": failed, "failed_url": failed_url, "looked_at": embedded.LOOKED_AT},
+        {
+            "model": ", ".join(models),
+            "sums": waits,
+            "failed": failed,
+            "failed_url": failed_url,
+            "looked_at": embedded.LOOKED_AT,
+        },
     )
 
 

@@ -7,9 +7,8 @@ from typing import Any
 
 from django_celery_beat.models import PeriodicTask
 
+from memories.embedding_models import all_serving
 from memories.models import Job, JobStatus
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
 from memories.usage import asked, figures
 from memories.usage.asked import Asked
 from memories.usage.figures import Figures
@@ -29,8 +28,9 @@ class Moment:
         return self.now.astimezone(UTC).date()
 
     @cached_property
-    def model(self) -> str:
-        return model_key(embedding_provider())
+    def models(self) -> list[str]:
+        """Keys of those that tenants are searched by, first that of the settings."""
+        return all_serving()
 
     @cached_property
     def days(self) -> dict[date, Figures]:

@@ -1,6 +1,6 @@
 """The strip on top: one word a part of the service, said and coloured, with a link to what it is about."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,20 +39,20 @@ def for_operator(user: Any, moment: Moment) -> list[Sign]:
 
 
 def _embedding(moment: Moment) -> list[Sign]:
-    now, model = moment.now, moment.model
-    waiting = embedded.waiting(model=model)
+    now, models = moment.now, moment.models
+    waiting = embedded.waiting(models=models)
     url = list_url("memories_messageembedding", status__exact=EmbeddingStatus.PENDING)
     more = "or more " if waiting.is_capped else ""
     if waiting.since is None or now - waiting.since < BEHIND:
         detail = f"{waiting.count:,} {more}waiting" if waiting.count else "nothing waits"
-        return [Sign("Embedding", GOOD, "up to date", detail, url), _provider(model, waiting.count)]
+        return [Sign("Embedding", GOOD, "up to date", detail, url), _provider(models, waiting.count)]
     detail = f"{waiting.count:,} {more}waiting, the first for {timesince(waiting.since, now, depth=1)}"
-    return [Sign("Embedding", WARNING, "behind", detail, url), _provider(model, waiting.count)]
+    return [Sign("Embedding", WARNING, "behind", detail, url), _provider(models, waiting.count)]
 
 
-def _provider(model: str, waiting: int) -> Sign:
+def _provider(models: Sequence[str], waiting: int) -> Sign:
     """What was put off is due last, and says why."""
-    unfinished = MessageEmbedding.objects.filter(model=model).unfinished()
+    unfinished = MessageEmbedding.objects.filter(model__in=models).unfinished()
     last = unfinished.order_by("-due_at").values_list("error", flat=True).first() if waiting else ""
     url = list_url("memories_messageembedding")
     name = settings.MEMORY_EMBEDDING_PROVIDER.replace("_", " ")

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand
 
 from memory_layer import stack
 from memory_layer.metrics import exposition
+from memory_layer.supervisor import end_with_parent
 
 
 class PartCommand(BaseCommand, ABC):
@@ -27,9 +28,15 @@ class PartCommand(BaseCommand, ABC):
         """What to run."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        with exposition.shared_by_children(with_state=self.tells_state) as variables:
+        counting = exposition.shared_by_children(with_state=self.tells_state)
+        with counting as variables, stack.servers_kept(self.stderr.write):
             environment = stack.environment() | variables
-            child = subprocess.Popen(self.command(options), env=environment, start_new_session=True)
+            child = subprocess.Popen(
+                self.command(options),
+                env=environment,
+                start_new_session=True,
+                preexec_fn=end_with_parent,
+            )
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 signal.signal(number, lambda *_: child.send_signal(signal.SIGTERM))
             code = child.wait()

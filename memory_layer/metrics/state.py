@@ -17,11 +17,10 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from memories.embedding_models import all_serving
 from memories.models import Job, JobKind, JobStatus, MessageEmbedding
 from memories.models.embedding import EmbeddingStatus
 from memories.models.job import OPEN
-from memories.providers import embedding_provider
-from memories.providers.base import model_key
 from memory_layer.celery import app
 from memory_layer.health import VERSION, ping_redis
 from memory_layer.metrics.usage import of_tenants
@@ -75,7 +74,7 @@ def _limit_statements() -> None:
 
 
 def _embeddings() -> Iterable[Metric]:
-    current = MessageEmbedding.objects.filter(model=model_key(embedding_provider()))
+    current = MessageEmbedding.objects.filter(model__in=all_serving())
     waiting = current.unfinished().aggregate(count=Count("*"), since=Min("queued_at"))
     age = (timezone.now() - waiting["since"]).total_seconds() if waiting["since"] else 0.0
     failed = current.filter(status=EmbeddingStatus.FAILED).count()

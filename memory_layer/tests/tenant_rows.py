@@ -12,6 +12,7 @@ from psycopg.sql import SQL, Identifier
 
 from memories import ingest
 from memories.models import (
+    CommonTerm,
     Conversation,
     DailyUsage,
     EmbeddingWindow,
@@ -86,6 +87,7 @@ MAKE: dict[type[models.Model], Callable[[Tenant], Any]] = {
         tenant=tenant, message=_message(tenant), model="m", position=0, vector=np.ones(3)
     ),
     Posting: _posting,
+    CommonTerm: lambda tenant: CommonTerm.objects.create(tenant=tenant, term="zebra", messages=1_000),
     Fact: _fact,
     FactSource: lambda tenant: FactSource.objects.create(tenant=tenant, fact=_fact(tenant), message_id=new_id()),
     FactVector: lambda tenant: FactVector.objects.create(

@@ -7,9 +7,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from queue import Queue
 
 import dj_database_url
 import psutil
@@ -18,8 +19,8 @@ import pytest
 import redis
 
 from memory_layer import embedded
-from memory_layer.embedded import EmbeddedServerError, database_url, lease, redis_url, stop
-from memory_layer.embedded_servers import Postgres, Redis
+from memory_layer.embedded import EmbeddedServerError, database_url, kept, lease, redis_url, stop
+from memory_layer.embedded_servers import Postgres, Redis, Server
 
 ROOT = Path(__file__).parents[2]
 LEASE_UNTIL_EOF = """
@@ -48,7 +49,7 @@ import os, pwd, sys
 from pathlib import Path
 import psutil, psycopg, redis
 from memory_layer.embedded import lease
-from memory_layer.embedded_servers import Postgres, Redis
+from memory_layer.embedded_servers import Postgres, Redis, Server
 data_dir = Path(sys.argv[1])
 Redis(data_dir).is_running()  # imports the rest
 if os.geteuid() == 0:
@@ -235,6 +236,33 @@ def test_a_killed_redis_is_started_again(data_dir: Path) -> None:
     assert Redis(data_dir).socket.exists()
     lease(data_dir)
     assert running(data_dir) == (True, True)
+
+
+@pytest.mark.parametrize("kind", [Postgres, Redis])
+def test_a_server_that_is_kept_is_started_again_when_it_is_killed(kind: type[Server], data_dir: Path) -> None:
+    server, said = kind(data_dir), Queue[str]()
+    with kept(data_dir, postgres=True, redis=True, say=said.put):
+        kill_all(server.processes())
+        assert said.get(timeout=30) == f"{server.program} does not answer and is started again"
+        assert server._wait(server.is_running, seconds=60)
+
+
+def test_a_server_that_cannot_be_started_is_tried_again(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: Queue[str] = Queue()
+    monkeypatch.setattr(Redis, "_program", raising(OSError("no space left on device")))
+    with kept(data_dir, postgres=False, redis=True, say=said.put):
+        kill_all(Redis(data_dir).processes())
+        assert "does not answer" in said.get(timeout=30)
+        assert "no space left on device" in said.get(timeout=30)
+        monkeypatch.undo()
+        assert Redis(data_dir)._wait(Redis(data_dir).is_running, seconds=30)
+
+
+def raising(error: Exception) -> Callable[..., None]:
+    def fail(*_: object) -> None:
+        raise error
+
+    return fail
 
 
 def test_a_pid_file_that_names_a_stranger_is_ignored(stopped_dir: Path) -> None:

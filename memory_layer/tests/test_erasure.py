@@ -5,7 +5,7 @@ from django.db import connection, models
 from django.test.utils import isolate_apps
 from psycopg.sql import SQL, Identifier, Literal
 
-from memories.models import DailyUsage, TenantSize, TokenSpend
+from memories.models import CommonTerm, DailyUsage, TenantSize, TokenSpend
 from memory_layer.tests.tenant_rows import MODELS, row_of
 from retention.erasure import proof, subjects
 from retention.erasure.needles import Find, Needles
@@ -18,7 +18,7 @@ from tenants.tests.plain_login import plain_login
 
 pytestmark = pytest.mark.django_db
 MENTIONS = {PlannedItem, Run, ColdFile}  # refer to nobody; `retention.traces` and `cold_traces` see to them
-IMPERSONAL = {Tenant, Policy, Rule, TokenSpend, DailyUsage, TenantSize, Forecast}  # say nothing of a person
+IMPERSONAL = {Tenant, Policy, Rule, TokenSpend, DailyUsage, TenantSize, CommonTerm, Forecast}  # say nothing of a person
 TEXT = "a text that nobody else has ever said to anybody"
 every_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -12,15 +13,19 @@ import structlog
 from django.db.models import Model, Q, QuerySet
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import exceptions, viewsets
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
+from rest_framework.serializers import Serializer
+from rest_framework.settings import api_settings
 
-from tenants import idempotency
+from tenants import idempotency, replicas
 from tenants.api.serializers import StrictSerializer, TenantQuery
 from tenants.authentication import Caller
-from tenants.models import Tenant
+from tenants.models import Scope, Tenant
 from tenants.rate_limits import RateLimitedView, by_tenant
 
 METADATA_PREFIX = "metadata."
+NON_FIELD_ERRORS = api_settings.NON_FIELD_ERRORS_KEY
 METADATA_PARAMETER = OpenApiParameter(
     "metadata.KEY",
     str,
@@ -39,6 +44,15 @@ class TenantViewSet(RateLimitedView, viewsets.ViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         idempotency.given_key(request)  # a bad one is refused before anything is stored, a new tenant included
+        handler = str(request.method).lower()
+        if self.only_reads and hasattr(self, handler):
+            setattr(self, handler, replicas.from_replica(getattr(self, handler)))
+
+    @property
+    def only_reads(self) -> bool:
+        """A GET, or a POST that has a body only to ask."""
+        by_body = getattr(self, "scopes", {}).get(self.action) == Scope.READ
+        return by_body or self.request.method in SAFE_METHODS
 
     def tenant_of(self, given: Mapping[str, Any], *, create: bool = False) -> Tenant:
         tenant = self.caller.tenant_for(given.get("tenant_id"), create=create)
@@ -77,17 +91,29 @@ class TenantViewSet(RateLimitedView, viewsets.ViewSet):
     def query(self, serializer: type[StrictSerializer]) -> dict[str, Any]:
         """The query string, validated."""
         given = with_metadata_gathered(self.request.query_params.dict())
-        return validated(serializer, given, context={"from_query": True})
+        return validated(serializer, given, from_query=True)
 
-    def body(self, serializer: type[StrictSerializer], **options: Any) -> dict[str, Any]:
+    def body(self, serializer: type[StrictSerializer]) -> dict[str, Any]:
         """The JSON body, validated."""
-        return validated(serializer, self.request.data, **options)
+        return validated(serializer, self.request.data)
 
 
-def validated(serializer: type[StrictSerializer], data: Any, **options: Any) -> dict[str, Any]:
-    bound = serializer(data=data, **options)
-    bound.is_valid(raise_exception=True)
-    return cast("dict[str, Any]", bound.validated_data)
+def validated(serializer: type[StrictSerializer], data: Any, *, from_query: bool = False) -> dict[str, Any]:
+    """`data` as `serializer` reads it. Raises ValidationError."""
+    if data is None:
+        raise exceptions.ValidationError({NON_FIELD_ERRORS: ["No data provided"]}, code="null")
+    return cast("dict[str, Any]", _kept(serializer, from_query=from_query).run_validation(data))
+
+
+def shown(serializer: type[Serializer[Any]], row: object) -> dict[str, Any]:
+    """`row` as `serializer` writes it."""
+    return _kept(serializer).to_representation(row)
+
+
+@cache
+def _kept(serializer: type[Serializer[Any]], **context: bool) -> Serializer[Any]:
+    """One for all requests: to make its fields takes several times as long as to read a body with them."""
+    return serializer(context=context)
 
 
 def with_metadata_gathered(given: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,11 +5,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from memories.embedding_models import provider_for
 from memories.facts import consolidation
 from memories.facts.reading import reader
 from memories.facts.working import work_off
 from memories.models import Job, JobStatus
-from memories.providers import embedding_provider
 from tenants.isolation import tenant_scope
 from tenants.management import terminal
 
@@ -29,7 +29,7 @@ class Command(BaseCommand):
         queued = consolidation.queue_all(tenant, end_user=end_user)
         with terminal.progress_on(console) as bar:
             for job_id in bar.track(queued, description="End users"):
-                work_off(reader=reader(), provider=embedding_provider(), only=[job_id])
+                work_off(reader=reader(), provider_for=provider_for, only=[job_id])
         with tenant_scope(tenant):
             jobs = list(Job.objects.for_tenant(tenant).filter(pk__in=queued))
         done = [job for job in jobs if job.status == JobStatus.SUCCEEDED]

@@ -5,12 +5,12 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from memories.embedding_models import provider_for
 from memories.facts import backfill
 from memories.facts.backfill import Unread
 from memories.facts.reading import reader
 from memories.facts.working import work_off
 from memories.models import Job, JobStatus
-from memories.providers import embedding_provider
 from tenants.isolation import tenant_scope
 from tenants.management import terminal
 from tenants.models import EndUser, Tenant
@@ -43,7 +43,7 @@ class Command(BaseCommand):
             for queued in backfill.queue_unread(tenant, end_user=end_user):
                 jobs += queued
                 for job_id in queued:
-                    work_off(reader=reader(), provider=embedding_provider(), only=[job_id])
+                    work_off(reader=reader(), provider_for=provider_for, only=[job_id])
                 bar.advance(task)
         self._report(tenant, jobs)
 

@@ -153,7 +153,7 @@ def test_without_the_provider_it_says_degraded(browser, tenant, monkeypatch):
         def embed_query(self, text):
             raise ProviderUnavailable("nobody there")
 
-    monkeypatch.setattr("memories.admin.search.embedding_provider", Silent)
+    monkeypatch.setattr("memories.admin.search.provider_for", lambda _: Silent())
     assert "Degraded" in text(attempt(browser, tenant))
 
 
@@ -165,7 +165,7 @@ def test_models_are_waited_for_outside_of_any_scope(browser, tenant, monkeypatch
             seen.append(isolation.current_scope().role)
             return super().embed_query(text)
 
-    monkeypatch.setattr("memories.admin.search.embedding_provider", Looking)
+    monkeypatch.setattr("memories.admin.search.provider_for", lambda _: Looking())
     assert attempt(browser, tenant).status_code == 200
     assert set(seen) == {LOGIN}
 

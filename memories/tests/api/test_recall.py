@@ -145,7 +145,7 @@ def test_what_was_ingested_is_recalled_with_its_source_once_its_job_is_done(api)
     turn = {"user_id": "maya", "session_id": "talk", "role": "user", "content": "I live in Austin, Texas."}
     queued = api.post("/v1/ingest", turn).json()
     assert recalled(api) == []
-    assert working.work_off(reader=reader(), provider=MockProvider(), only=[UUID(queued["job_id"])])
+    assert working.work_off(reader=reader(), provider_for=lambda _: MockProvider(), only=[UUID(queued["job_id"])])
     assert api.get(f"/v1/jobs/{queued['job_id']}").json()["status"] == "succeeded"
     (found,) = recalled(api)
     assert found["source_message_id"] == queued["chat_log_id"]

@@ -52,7 +52,9 @@ def ingest(user: EndUser, content: str, *, session: str = "s1", role: str = "use
 def work_off_all(reader: Any = None, *, provider: Any = PROVIDER) -> None:
     """Do all jobs, whether they are due or not."""
     reader = reader or WillfulReader()
-    while working.work_off(reader=reader, provider=provider, only=list(Job.objects.values_list("pk", flat=True))):
+    while working.work_off(
+        reader=reader, provider_for=lambda _: provider, only=list(Job.objects.values_list("pk", flat=True))
+    ):
         pass
 
 

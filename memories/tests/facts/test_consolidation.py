@@ -107,7 +107,7 @@ def test_a_fact_that_is_removed_while_the_profile_is_written_is_not_told(user):
     work_off_all()
     job = jobs.queue_consolidation(user)
     removing = WillfulReader(lambda turns: Fact.objects.update(standing="removed"))
-    working.work_off(reader=removing, provider=PROVIDER, only=[job.pk])
+    working.work_off(reader=removing, provider_for=lambda _: PROVIDER, only=[job.pk])
     job.refresh_from_db()
     assert (job.status, Profile.objects.exists()) == ("queued", False)
     work_off_all()

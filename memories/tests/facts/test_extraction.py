@@ -195,7 +195,9 @@ def test_a_reading_again_by_hand_changes_nothing(user):
 
 def test_an_outage_postpones_the_job_as_long_as_the_vendor_asked(user):
     job = ingest(user, "I live in Austin.").job
-    working.work_off(reader=failing(ProviderUnavailable("busy", retry_after=300)), provider=PROVIDER, only=[job.pk])
+    working.work_off(
+        reader=failing(ProviderUnavailable("busy", retry_after=300)), provider_for=lambda _: PROVIDER, only=[job.pk]
+    )
     job.refresh_from_db()
     assert (job.status, job.error, job.attempts) == ("queued", "busy", 1)
     assert job.due_at - timezone.now() > timedelta(seconds=290)
@@ -225,7 +227,7 @@ def test_a_failed_job_is_done_when_it_is_tried_again(user):
 
 def test_an_error_of_ours_is_noted_without_its_words_and_tried_again(user, caplog):
     job = ingest(user, "I live in Austin.").job
-    working.work_off(reader=failing(KeyError("I live in Austin.")), provider=PROVIDER, only=[job.pk])
+    working.work_off(reader=failing(KeyError("I live in Austin.")), provider_for=lambda _: PROVIDER, only=[job.pk])
     job.refresh_from_db()
     assert job.status == "queued"
     assert "KeyError" in job.error
@@ -238,7 +240,7 @@ def test_a_worker_that_was_given_up_stores_nothing(user):
     def lose_the_claim(turns):
         Job.objects.update(claim="00000000-0000-0000-0000-000000000001")
 
-    working.work_off(reader=WillfulReader(lose_the_claim), provider=PROVIDER, only=[job.pk])
+    working.work_off(reader=WillfulReader(lose_the_claim), provider_for=lambda _: PROVIDER, only=[job.pk])
     job.refresh_from_db()
     assert (job.status, Fact.objects.count()) == ("running", 0)
 
@@ -250,7 +252,7 @@ def test_a_job_whose_worker_died_is_taken_up_again(user):
     assert claimed.job == job
     assert claims.claim(FLOWS) is None
     Job.objects.update(due_at=timezone.now())
-    assert working.work_off(reader=WillfulReader(), provider=PROVIDER)
+    assert working.work_off(reader=WillfulReader(), provider_for=lambda _: PROVIDER)
     assert current(user) == ["Lives in Austin."]
 
 
@@ -288,7 +290,7 @@ def test_beyond_the_budget_turns_are_stored_and_read_the_next_day(user, settings
     ingest(user, "I live in Austin.")
     work_off_all()
     job = ingest(user, "I like tea.").job
-    working.work_off(reader=WillfulReader(), provider=PROVIDER, only=[job.pk])
+    working.work_off(reader=WillfulReader(), provider_for=lambda _: PROVIDER, only=[job.pk])
     job.refresh_from_db()
     assert (job.status, job.attempts) == ("queued", 0)
     assert "budget" in job.error

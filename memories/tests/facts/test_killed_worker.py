@@ -21,7 +21,7 @@ def stay(texts):
     time.sleep(600)
 
 reader, provider = {parts}
-working.work_off(reader=reader, provider=provider)
+working.work_off(reader=reader, provider_for=lambda _: provider)
 """
 
 
@@ -39,7 +39,7 @@ def test_no_fact_is_there_twice_and_none_is_missing(tenant, settings, parts):
     kill_in_the_middle(WORKER.format(parts=parts))
     assert (Job.objects.get().status, Fact.objects.count()) == ("running", 0)
     Job.objects.update(due_at=timezone.now())  # as it is when the claim's time is over
-    assert working.work_off(reader=WillfulReader(), provider=PROVIDER)
-    assert not working.work_off(reader=WillfulReader(), provider=PROVIDER)
+    assert working.work_off(reader=WillfulReader(), provider_for=lambda _: PROVIDER)
+    assert not working.work_off(reader=WillfulReader(), provider_for=lambda _: PROVIDER)
     assert current(user) == ["Likes tea.", "Lives in Dallas."]
     assert (Fact.objects.count(), FactSource.objects.count(), Job.objects.get().status) == (3, 3, "succeeded")

@@ -141,16 +141,16 @@ def test_what_was_true_until_some_time_began_before_it_was_told(user):
 def test_without_the_provider_facts_are_stored_and_get_their_vectors_later(user):
     hear(user, said("Lives in Austin.", Slot.LOCATION), provider=raising(ProviderUnavailable("away")))
     assert not FactVector.objects.exists()
-    assert store.embed_missing(provider=PROVIDER) == 1
+    assert len(store.embed_missing(Fact.objects.all(), provider=PROVIDER)) == 1
     assert FactVector.objects.get().fact == Fact.objects.get()
-    assert store.embed_missing(provider=PROVIDER) == 0
+    assert store.embed_missing(Fact.objects.all(), provider=PROVIDER) == []
 
 
 @pytest.mark.django_db
 def test_a_vector_of_a_wording_that_was_corrected_meanwhile_is_not_kept(user):
     fact = FactFactory.create(end_user=user)
     correct = WillfulProvider(lambda texts: Fact.objects.filter(pk=fact.pk).update(content="Likes another dish."))
-    store.embed_missing(provider=correct)
+    store.embed_missing(Fact.objects.all(), provider=correct)
     assert not FactVector.objects.exists()
 
 

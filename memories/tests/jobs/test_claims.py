@@ -1,6 +1,8 @@
 """Jobs are claimed, cancelled and forgotten."""
 
-from datetime import timedelta
+import threading
+import time
+from datetime import datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -9,8 +11,9 @@ from prometheus_client import REGISTRY
 from memories.jobs import claims
 from memories.models import Job
 from memories.tests.factories import JobFactory
+from memories.tests.helpers import DEADLINE, at_once
 from memories.tests.jobs.operations import KIND, counting, counting_job, work_off
-from tenants.isolation import tenant_scope
+from tenants.isolation import across_tenants, tenant_scope
 
 pytestmark = pytest.mark.django_db
 LOST = "00000000-0000-0000-0000-000000000001"
@@ -95,3 +98,46 @@ def test_what_succeeded_or_was_cancelled_is_forgotten(tenant, kind, status, days
     JobFactory.create(tenant=tenant, end_user=None, kind=kind, status=status, finished_at=now - timedelta(days=days))
     claims.forget_finished(now=now)
     assert Job.objects.exists() is stays
+
+
+# --- How long a claim lasts -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_does_not_run_out_while_its_flow_goes_on(tenant, monkeypatch):
+    monkeypatch.setattr(claims, "LEASE", timedelta(milliseconds=150))
+    job, due = counting_job(tenant), set[datetime]()
+
+    def last_long(number: int) -> None:
+        end = time.monotonic() + DEADLINE
+        while len(due) < 3 and time.monotonic() < end:
+            with across_tenants():
+                due.update(Job.objects.values_list("due_at", flat=True))
+
+    work_off(counting(last_long, is_atomic=False))
+    job.refresh_from_db()
+    assert (len(due) >= 3, job.status) == (True, "succeeded")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_claim_that_is_let_go_is_not_renewed(tenant, monkeypatch):
+    monkeypatch.setattr(claims, "LEASE", timedelta(milliseconds=30))
+    job = counting_job(tenant)
+    claimed = claims.claim([KIND])
+    assert claimed
+    claims.postpone(claimed, "away", at_least=timedelta(hours=1))
+    at_once(lambda: claims._renew(claimed, Rounds(2)))
+    job.refresh_from_db()
+    assert job.due_at > timezone.now() + timedelta(minutes=30)
+
+
+class Rounds(threading.Event):
+    """Over after so many looks."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.left = number
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.left -= 1
+        return self.left < 0

@@ -1,12 +1,15 @@
 """Operations go step by step, and go on where they were, whatever ended them."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from memories.jobs import claims
 from memories.jobs.working import Turn
 from memories.models import Job
-from memories.providers.base import ProviderUnavailable
+from memories.providers.base import ProviderUnavailable, UnusableAnswer
+from memories.providers.resilience import CircuitOpen
 from memories.tests.helpers import at_once
 from memories.tests.jobs.operations import counted, counting, counting_job, work_off
 from tenants.isolation import tenant_scope
@@ -95,6 +98,18 @@ def test_a_step_that_fails_is_tried_again_and_no_other(job, is_atomic):
     seen: list[int] = []
     work_off(counting(seen.append, is_atomic=is_atomic), only=[job.pk])
     assert (seen, state(job), job.error) == ([2, 3], ("succeeded", 3, 3), "")
+
+
+def test_while_the_circuit_is_open_no_attempt_is_counted(job):
+    before = timezone.now()
+    work_off(counting(failing(CircuitOpen("calls are paused", retry_after=20), at=1)))
+    assert (state(job)[0], job.attempts, job.error) == ("queued", 0, "calls are paused")
+    assert timedelta(seconds=19) < job.due_at - before < timedelta(seconds=40)
+
+
+def test_an_answer_that_is_no_use_is_asked_for_again(job):
+    work_off(counting(failing(UnusableAnswer("no vectors"), at=1)))
+    assert (state(job)[0], job.error) == ("queued", "no vectors")
 
 
 def test_a_step_that_failed_leaves_nothing_of_itself(job):

@@ -34,9 +34,10 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, lambda *_: supervisor.stop())
         try:
-            supervisor.start()
-            self._announce(first)
-            supervisor.run()
+            with stack.servers_kept(supervisor.say):
+                supervisor.start()
+                self._announce(first)
+                supervisor.run()
         except ProcessFailedError as error:
             raise CommandError(f"{error} Its last lines above say why.") from error
         finally:

@@ -12,6 +12,7 @@ MODULES = [
     "memories.metrics",
     "retention.metrics",
     "tenants.rate_limits",
+    "tenants.replicas",
     "memory_layer.metrics.requests",
     "memory_layer.metrics.tasks",
     "memory_layer.metrics.pool",

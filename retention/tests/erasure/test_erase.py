@@ -8,8 +8,9 @@ from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import storages
 
-from memories import editing, search_cache
+from memories import editing, embedding, filling, search_cache
 from memories.editing import Held
+from memories.embedding_models import provider_of
 from memories.models import Conversation, EmbeddingWindow, Hold, Message, Posting
 from memories.tests.helpers import redis_client
 from retention import cold, cold_files
@@ -18,7 +19,7 @@ from retention.erasure.erase import ErasureIncomplete, erase, plan_erasure
 from retention.erasure.subjects import Subject, UnknownSubject, find, rows_of
 from retention.models import ColdFile, PlannedItem, Receipt, Run
 from retention.tests.erasure.erasing import SECRET, World, cold_file, every_row, ids_of, world
-from tenants.isolation import tenant_scope
+from tenants.isolation import across_tenants, tenant_scope
 from tenants.models import AuditEvent, EndUser, Tenant
 from tenants.tests.plain_login import plain_login
 
@@ -36,6 +37,21 @@ def acme() -> World:
 def erased(subject: Subject, **options: Any) -> Receipt:
     with plain_login():
         return erase(subject, **options)
+
+
+@every_subject
+def test_vectors_of_every_model_are_gone(acme, which):
+    subject = getattr(acme, which)
+    with across_tenants():
+        everything = Message.objects.filter(tenant=acme.tenant).order_by("pk")
+        filling.queue(everything, model="mock:mock:32", limit=100)
+    while embedding.embed_batch(provider_of("mock:mock:32")):
+        pass
+    before = set(EmbeddingWindow.objects.values_list("message", "model"))
+    gone = {pk for pk in Message.objects.values_list("pk", flat=True) if str(pk) in ids_of(subject)}
+    assert {model for pk, model in before if pk in gone} == {"mock:mock:64", "mock:mock:32"}
+    assert erased(subject).proof["found"] == []
+    assert set(EmbeddingWindow.objects.values_list("message", "model")) == {one for one in before if one[0] not in gone}
 
 
 def contents() -> set[str]:
