@@ -72,10 +72,10 @@ def forget_results(tenant_id: uuid.UUID) -> None:
 
 def _generation(tenant_id: uuid.UUID) -> str:
     """Names the tenant's data since its last write. A key that Redis lost gets a fresh name, never an old one."""
-    fresh = uuid.uuid4().hex
-    if cache.add(generation_key(tenant_id), fresh, timeout=None):
-        return fresh
-    return str(cache.get(generation_key(tenant_id), fresh))
+    key, fresh = generation_key(tenant_id), uuid.uuid4().hex
+    if known := cache.get(key):
+        return str(known)
+    return fresh if cache.add(key, fresh, timeout=None) else str(cache.get(key, fresh))
 
 
 def generation_key(tenant_id: uuid.UUID) -> str:

@@ -18,6 +18,11 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             "ALTER TABLE memories_embeddingwindow ALTER COLUMN vector SET STORAGE MAIN", migrations.RunSQL.noop
         ),
+        # What ranking reads of a row, it reads at once: values that stand apart cost a search a fifth of its time.
+        migrations.RunSQL(
+            "ALTER TABLE memories_embeddingwindow SET (toast_tuple_target = 8160)",
+            "ALTER TABLE memories_embeddingwindow RESET (toast_tuple_target)",
+        ),
         migrations.CreateModel(
             name="CommonTerm",
             fields=[

@@ -162,9 +162,11 @@ def _by_index(tenant: Tenant, messages: MessageQuerySet, meant: Understood, *, l
     if meant.words:
         clauses.append(MATCHING_THE_RAREST.format(rarity=RARITY, share=SHARE, passes=passes))
     of_turn, more = _correlated(messages, "turn.id", prefix="turn")
+    # Turns around are read with the archived ones or without: where nothing else is filtered, all of them pass.
+    is_searched = f"EXISTS ({of_turn})" if is_filtered(meant.query) else "true"
     given = values | more | _values(tenant, meant, limit=limit)
     before = THROUGH_THE_INDEX.format(neighbours=min(max(given["windows"], 100), 1000))
-    return Retrieval(",".join(clauses), given, passing=f"EXISTS ({of_turn})", vector=_vector(meant), before=before)
+    return Retrieval(",".join(clauses), given, passing=is_searched, vector=_vector(meant), before=before)
 
 
 def _values(tenant: Tenant, meant: Understood, *, limit: int) -> dict[str, Any]:
