@@ -9,21 +9,28 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from django.db import connection
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
 from django_prometheus.db.common import ExportingCursorWrapper  # type: ignore[import-untyped]
+from psycopg.pq import Format
+
+from tenants.databases import reading
 
 
 @contextmanager
-def planned_once() -> Iterator[CursorWrapper]:
-    """A cursor on the primary, counted and timed like any other."""
-    primary: Any = connection
-    primary.ensure_connection()
-    with primary._prepare_cursor(_cursor()(primary.connection)) as cursor:  # noqa: SLF001 - as `cursor()` does
+def planned_once(*, is_binary: bool = False) -> Iterator[CursorWrapper]:
+    """A cursor on the database of the scope, counted and timed like any other.
+
+    `is_binary`: what it fetches is not written as text, which pays where that is much.
+    """
+    database: Any = reading()
+    database.ensure_connection()
+    raw = _cursor(database.alias, database.vendor)(database.connection)
+    raw.format = Format.BINARY if is_binary else Format.TEXT
+    with database._prepare_cursor(raw) as cursor:  # noqa: SLF001 - as `cursor()` does
         yield cursor
 
 
 @cache
-def _cursor() -> Any:
-    return ExportingCursorWrapper(ServerBindingCursor, connection.alias, connection.vendor)
+def _cursor(alias: str, vendor: str) -> Any:
+    return ExportingCursorWrapper(ServerBindingCursor, alias, vendor)

@@ -20,7 +20,7 @@ from tenants.models import Tenant
 
 PER_RETRIEVAL = 4  # of the candidates, a quarter comes from each retrieval; the turns after them may fill the rest
 EXACT_UP_TO = 5_000  # messages: so many vectors are measured in the time that an index of them takes with a filter
-POSTINGS_UP_TO = 5_000  # are read where an index is used, unless even the rarest word has more
+POSTINGS_UP_TO = 1_000  # are read where an index is used, unless even the rarest word has more
 WINDOWS_MAX = 10_000  # of the nearest, where few messages have them all
 
 # --- Of few messages --------------------------------------------------------------------------------------------------

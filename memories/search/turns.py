@@ -13,6 +13,7 @@ from memories.search.query import Understood
 from memories.search.retrieval import Retrieval, retrieval
 from tenants.databases import reading
 from tenants.models import Tenant
+from tenants.statements import planned_once
 
 # A question mark, whatever quotes, brackets or notes follow it.
 QUESTION = r"[?？؟]\W*(\[[^]]*\]\s*)?$"
@@ -186,8 +187,9 @@ def around(
 
 def _rows(before: str, sql: str, values: dict[str, Any]) -> list[Any]:
     """Of plain SQL: hundreds of ids as one array cost the ORM and the planner far more one by one."""
-    with reading().cursor() as cursor:
-        cursor.execute(before + sql, values)
-        for _ in range(before.count(";")):
-            cursor.nextset()
+    if before:
+        with reading().cursor() as cursor:
+            cursor.execute(before)
+    with planned_once(is_binary=True) as cursor:
+        cursor.execute(sql, values)
         return list(cursor.fetchall())
