@@ -46,8 +46,11 @@ class MessageEmbeddingQuerySet(models.QuerySet["MessageEmbedding"]):
 class MessageEmbedding(models.Model):
     """The state of one message under one model. While `claim` stands, only its holder may finish the row."""
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, db_constraint=False, related_name="embeddings")
+    # The tenant's own constraint would check for each row what the one over (tenant, message) implies.
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="embeddings"
+    )
     model = models.CharField(max_length=MODEL_KEY_MAX)
     status = models.CharField(max_length=16, choices=EmbeddingStatus, default=EmbeddingStatus.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -98,8 +101,10 @@ class EmbeddingWindow(models.Model):
     provider does not show them.
     """
 
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+")
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, db_constraint=False, related_name="windows")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="windows"
+    )
     model = models.CharField(max_length=MODEL_KEY_MAX)
     position = models.PositiveSmallIntegerField()
     vector = HalfVectorField()

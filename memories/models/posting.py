@@ -16,7 +16,7 @@ class Posting(models.Model):
     """`frequency`: how often the term stands in the message; `length`: of how many terms the message is."""
 
     pk = models.CompositePrimaryKey("message_id", "term")
-    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_index=False, related_name="+")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="+")
     message = models.ForeignKey(
         Message, on_delete=models.CASCADE, db_constraint=False, db_index=False, related_name="postings"
     )
