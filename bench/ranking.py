@@ -102,8 +102,8 @@ def asked(
 
     query, now = Query(question.text, top_k=10, **question.filters), question.asked_at or timezone.now()
     timed = partial(taking, seconds)
-    with tenant_scope(tenant):
-        named = {} if names_are_words else timed("participants", lambda: participants(tenant, query, now=now))
+    look = partial(participants, tenant, query, scope=partial(tenant_scope, tenant), now=now)
+    named = {} if names_are_words else timed("participants", look)
     meant = understand(tenant, query, named=named, provider=provider, now=now)
     with tenant_scope(tenant):
         messages = filtered(tenant, query, now=now)

@@ -1,8 +1,7 @@
 """The flow of a search, from the words of a query to hits."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -15,11 +14,10 @@ from memories.providers.reranker import Reranker
 from memories.ranking import Ranking, rank
 from memories.search.candidates import candidates
 from memories.search.hits import Hit, hits
-from memories.search.query import Mode, Query, Understood, filtered, participants, understand
+from memories.search.query import Mode, Query, Scope, Understood, filtered, participants, understand
 from memories.search.turns import found
 from tenants.models import Tenant
 
-Scope = Callable[[], AbstractContextManager[None]]
 BY_MEANING = ("semantic", "answer")
 # One retrieval alone ranks by what that one says; what a turn stands among is a matter of both.
 ALONE = {"semantic": ("semantic", "speaker", "date"), "lexical": ("lexical", "exact")}
@@ -51,8 +49,9 @@ def search(
     """The `top_k` best messages of `tenant`, best first.
 
     `scope` makes the transaction that sees the tenant's rows, or those of one end user of it: one before the query is
-    embedded and one after, so that none is open meanwhile. `weights`, any of those of the setting, go over the
-    tenant's own, for trying them out. Where a reranker is set it has the last word, outside of any transaction.
+    embedded, if it may name somebody, and one after, so that none is open meanwhile. `weights`, any of those of the
+    setting, go over the tenant's own, for trying them out. Where a reranker is set it has the last word, outside of any
+    transaction.
     """
     started, model = time.perf_counter(), reranker()
     wide = max(query.top_k, settings.MEMORY_RERANKER_CANDIDATES) if model else query.top_k
@@ -72,8 +71,7 @@ def _search(
     now: datetime,
     weights: Mapping[str, float],
 ) -> Result:
-    with scope():
-        named = participants(tenant, query, now=now)
+    named = participants(tenant, query, scope=scope, now=now)
     meant = understand(tenant, query, named=named, provider=provider, now=now)
     applying = _weights(tenant, weights, query.mode, degraded=meant.degraded)
     # Before the scope chooses a database: a replica may lack what a later key stands for.

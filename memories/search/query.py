@@ -1,6 +1,7 @@
 """What a query asks for: its filters, the participants and times that it names, its words, its vectors."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from tenants.models import Tenant
 
 log = structlog.get_logger(__name__)
 Mode = Literal["hybrid", "semantic", "lexical"]
+Scope = Callable[[], AbstractContextManager[None]]
 # One posting is enough: without the limit all that each of them ever said would be gone through.
 SPEAKING = """
 SELECT asked.term FROM unnest(%s::text[]) AS asked (term) CROSS JOIN LATERAL (
@@ -80,19 +82,24 @@ class Understood:
         return [part for part, found in given.items() if found]
 
 
-def participants(tenant: Tenant, query: Query, *, now: datetime) -> dict[str, str]:
+def participants(tenant: Tenant, query: Query, *, scope: Scope, now: datetime) -> dict[str, str]:
     """Who of those that speak in the messages searched is named in the query: speaker term → the word for it there."""
     named = names(query.text) if query.mode != "lexical" else {}
     if not named:
         return {}
+    with scope():
+        return {term: named[term] for term in _speaking(tenant, query, list(named), now=now)}
+
+
+def _speaking(tenant: Tenant, query: Query, named: list[str], *, now: datetime) -> list[str]:
     spoken = filtered(tenant, query, now=now).filter(pk=RawSQL("posting.message_id", ()))
     try:
         sql, params = spoken.order_by().values("pk").query.sql_with_params()
     except EmptyResultSet:
-        return {}
+        return []
     with reading().cursor() as cursor:
-        cursor.execute(SPEAKING.format(spoken=sql), [list(named), tenant.pk, *params])
-        return {term: named[term] for (term,) in cursor.fetchall()}
+        cursor.execute(SPEAKING.format(spoken=sql), [named, tenant.pk, *params])
+        return [term for (term,) in cursor.fetchall()]
 
 
 def understand(

@@ -1,5 +1,6 @@
 """How a query is read: who is named in it, and what is left of it."""
 
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -37,7 +38,7 @@ def said(tenant: Tenant, speaker: str, *texts: str, **fields: Any) -> list[Messa
 
 def named(tenant: Tenant, text: str, **fields: Any) -> set[str]:
     with plain_login(), tenant_scope(tenant):
-        return set(participants(tenant, Query(text, **fields), now=NOW).values())
+        return set(participants(tenant, Query(text, **fields), scope=nullcontext, now=NOW).values())
 
 
 def embedded(tenant: Tenant, text: str, **fields: Any) -> list[str]:
@@ -96,7 +97,7 @@ def test_an_end_user_learns_of_no_speaker_but_its_own(tenant) -> None:
     said(tenant, "Ben", "a cat", user_id="bo", conversation_id="c2")
     bo = EndUser.objects.get(tenant=tenant, external_id="bo")
     with plain_login(), tenant_scope(tenant, end_user_id=bo.pk):
-        assert set(participants(tenant, Query("Did Anna meet Ben?"), now=NOW).values()) == {"Ben"}
+        assert set(participants(tenant, Query("Did Anna meet Ben?"), scope=nullcontext, now=NOW).values()) == {"Ben"}
 
 
 def test_an_end_user_who_names_a_stranger_has_the_name_as_a_word(tenant) -> None:
