@@ -77,7 +77,13 @@ class Parts:
         self.ports = {name: free_port() for name in COMMANDS}
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.variables = _variables(vendor) | {"MEMORY_PORT": str(port), "MEMORY_DATA_DIR": str(self.data_dir)}
+        # Servers named by URL are somebody else's: no part starts them again before their loss was seen.
+        servers = {
+            "MEMORY_DATABASE_URL": embedded.database_url(self.data_dir),
+            "MEMORY_REDIS_URL": embedded.redis_url(self.data_dir),
+        }
+        own = {"MEMORY_PORT": str(port), "MEMORY_DATA_DIR": str(self.data_dir)}
+        self.variables = _variables(vendor) | own | servers
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> "Parts":
