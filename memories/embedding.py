@@ -99,7 +99,7 @@ def embed_due(provider: EmbeddingProvider, *, until: float) -> int:
             if alone:
                 begun.finish(but=0)
             if claimed.rows:
-                begun.batches.append((claimed, model.submit(copy_context().run, _embed, claimed.rows, provider)))
+                begun.add(claimed, model)
             begun.finish(but=0 if alone else 1)
             claimed = claim(due) if time.monotonic() < until else NOTHING
     return count
@@ -110,20 +110,26 @@ class _Begun:
 
     def __init__(self, provider: EmbeddingProvider) -> None:
         self.provider = provider
-        self.batches: deque[tuple[Claimed, Future[list[Embedded]]]] = deque()
+        self.batches: deque[tuple[Claimed, trace.Span, Future[list[Embedded]]]] = deque()
+
+    def add(self, claimed: Claimed, model: ThreadPoolExecutor) -> None:
+        with trace.use_span(_span(claimed)) as span:
+            computing = model.submit(copy_context().run, _embed, claimed.rows, self.provider)
+        self.batches.append((claimed, span, computing))
 
     def finish(self, *, but: int) -> None:
         """Save the first batches, but for so many."""
         while len(self.batches) > but:
-            claimed, computing = self.batches.popleft()
-            _finish(claimed, self.provider, embedded=computing.result)
+            claimed, span, computing = self.batches.popleft()
+            _finish(claimed, self.provider, embedded=computing.result, span=span)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        for claimed, computing in self.batches:
+        for claimed, span, computing in self.batches:
             computing.cancel()
+            span.end()
             _release(claimed, EmbeddingStatus.PENDING, reason="Its worker broke off.")
 
 
@@ -162,12 +168,28 @@ def _is_suspect(row: MessageEmbedding) -> bool:
     return row.status == EmbeddingStatus.PROCESSING and row.attempts >= SUSPECT_ATTEMPTS
 
 
-def _finish(claimed: Claimed, provider: EmbeddingProvider, *, embedded: Callable[[], Sequence[Embedded]]) -> None:
+def _span(claimed: Claimed) -> trace.Span:
+    return tracer.start_span("embed_batch", attributes={"messages": len(claimed.rows)})
+
+
+def _finish(
+    claimed: Claimed,
+    provider: EmbeddingProvider,
+    *,
+    embedded: Callable[[], Sequence[Embedded]],
+    span: trace.Span | None = None,
+) -> None:
+    with trace.use_span(span or _span(claimed), end_on_exit=True):
+        _save_or_give_back(claimed, provider, embedded)
+
+
+def _save_or_give_back(
+    claimed: Claimed, provider: EmbeddingProvider, embedded: Callable[[], Sequence[Embedded]]
+) -> None:
     """Save a claimed batch; a text the provider refuses fails alone, never its neighbours."""
     started = time.time_ns()
     try:
-        with tracer.start_as_current_span("embed_batch", attributes={"messages": len(claimed.rows)}):
-            saved = save(embedded(), claim=claimed.claim)
+        saved = save(embedded(), claim=claimed.claim)
         _count(saved)
         _tell(saved, since=started)
         log.info("batch", messages=len(claimed.rows), ms=round((time.time_ns() - started) / 1e6))

@@ -65,7 +65,7 @@ def test_a_request_that_fails_over_a_text_does_not_say_it(api, said, monkeypatch
 
 
 def test_a_task_that_fails_over_a_text_does_not_say_it(said, monkeypatch, db) -> None:
-    monkeypatch.setattr(embedding, "embed_batch", quoting(ValueError))
+    monkeypatch.setattr(embedding, "embed_due", quoting(ValueError))
     assert embed_pending.apply().state == "FAILURE"
     assert_discreet(said, event="task_failed")
 

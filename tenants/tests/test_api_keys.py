@@ -184,6 +184,7 @@ def test_thirty_keys_take_as_many_queries_as_three(admin_api, tenant):
     def queries_for(count):
         for _ in range(count):
             keys.issue(tenant, name="app", end_user=EndUserFactory.create(tenant=tenant))
+        keys.forget_recent()  # or the caller's own is looked up only where the machine is slow
         with CaptureQueriesContext(connection) as made:
             assert admin_api.get(KEYS).status_code == 200
         return len(made)
