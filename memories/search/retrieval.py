@@ -165,7 +165,8 @@ def _by_index(tenant: Tenant, messages: MessageQuerySet, meant: Understood, *, l
     # Turns around are read with the archived ones or without: where nothing else is filtered, all of them pass.
     is_searched = f"EXISTS ({of_turn})" if is_filtered(meant.query) else "true"
     given = values | more | _values(tenant, meant, limit=limit)
-    before = THROUGH_THE_INDEX.format(neighbours=min(max(given["windows"], 100), 1000))
+    through = THROUGH_THE_INDEX.format(neighbours=min(max(given["windows"], 100), 1000))
+    before = through if meant.vector is not None else ""  # words alone go through no index of vectors
     return Retrieval(",".join(clauses), given, passing=is_searched, vector=_vector(meant), before=before)
 
 
