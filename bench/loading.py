@@ -53,7 +53,10 @@ class Load(Protocol):
 
 @dataclass(frozen=True)
 class Http:
-    """Requests to the server at `port`: the next of an iterator, at most `most` a second, or a list's in turn."""
+    """Requests to the server at `port`: the next of an iterator, at most `most` a second, or a list's in turn.
+
+    What is not sent in one run is `left` for the next: it takes longer to make than to send.
+    """
 
     name: str
     clients: int
@@ -62,18 +65,22 @@ class Http:
     requests: Iterator[Request] | Sequence[Request]
     per_request: int = 1
     most: int = 1000
+    left: list[Request] = field(default_factory=list)
 
     def run(self, seconds: float) -> Slice:
         again = isinstance(self.requests, Sequence)
-        wanted = self.requests if again else itertools.islice(self.requests, int(self.most * seconds) + self.clients)
+        if not again:
+            missing = int(self.most * seconds) + self.clients - len(self.left)
+            self.left.extend(itertools.islice(self.requests, max(missing, 0)))
         job = {
             "port": self.port,
             "clients": self.clients,
             "seconds": seconds,
             "again": again,
-            "requests": list(wanted),
+            "requests": list(self.requests) if again else self.left,
         }
         done = self.loader.ask(job)
+        del self.left[: sum(done["outcomes"].values())]
         if done["failure"]:
             tell(f"{self.name}: {done['outcomes']}, such as {done['failure']}")
         taken = done["milliseconds"]
