@@ -5,7 +5,9 @@ No text is kept: keys are digests, values are vectors, ids and numbers.
 
 import hashlib
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from django.conf import settings
 from django.core.cache import cache
@@ -13,8 +15,9 @@ from django.db import transaction
 
 from memories import metrics
 from memories.providers.base import EmbeddingProvider, TokenProvider, Vectors, model_key
-from memories.ranking import Ranking
 from tenants import positions
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -55,13 +58,14 @@ def results_prefix(tenant_id: uuid.UUID) -> str:
     return f"results:{tenant_id}:"
 
 
-def results(key: str) -> Ranking | None:
-    found: Ranking | None = cache.get(key)
-    return found
-
-
-def keep_results(key: str, ranking: Ranking) -> None:
-    cache.set(key, ranking, timeout=settings.MEMORY_CACHE_SEARCH_TTL_SECONDS)
+def result(key: str, find: Callable[[], R]) -> tuple[R, bool]:
+    """What stands under `key`, or what `find` finds; and whether it stood there. Kept: MEMORY_CACHE_SEARCH_TTL_SECONDS."""
+    known: R | None = cache.get(key)
+    if known is not None:
+        return known, True
+    found = find()
+    cache.set(key, found, timeout=settings.MEMORY_CACHE_SEARCH_TTL_SECONDS)
+    return found, False
 
 
 def forget_results(tenant_id: uuid.UUID) -> None:

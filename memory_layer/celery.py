@@ -43,11 +43,11 @@ def send_last_traces(**_: Any) -> None:
 
 
 @worker_process_init.connect
-def load_local_model(**_: Any) -> None:
+def warm_up(**_: Any) -> None:
     """After the fork: a model that already ran in the parent may hang in its children."""
-    from memories.providers import load_in_background
+    from memory_layer.warming import warm_up_in_background
 
-    load_in_background()
+    warm_up_in_background()
 
 
 @worker_ready.connect

@@ -141,7 +141,7 @@ PROMETHEUS_LATENCY_BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0
 def database(url: str, *, wait: float, **options: Any) -> dict[str, Any]:
     """Django's settings of one; `wait`: the seconds that a thread may wait for a connection of the pool."""
     # This engine also times statements and counts their errors: `django_db_…` in docs/metrics.md.
-    parsed: dict[str, Any] = {**dj_database_url.parse(url, engine="django_prometheus.db.backends.postgresql")}
+    parsed: dict[str, Any] = {**dj_database_url.parse(url, engine="tenants.backend")}
     pool = {"min_size": 1, "max_size": MEMORY_DATABASE_POOL_SIZE, "timeout": wait, "max_idle": 300}
     own = {"pool": pool, "connect_timeout": 5, "application_name": "memory-layer", "prepare_threshold": 5}
     parsed["OPTIONS"] = {**parsed.get("OPTIONS", {}), **own, **options}

@@ -14,6 +14,6 @@ tracing.start()
 
 application = get_wsgi_application()
 
-from memories.providers import load_in_background  # noqa: E402 - settings come first
+from memory_layer.warming import warm_up_in_background  # noqa: E402 - settings come first
 
-load_in_background()
+warm_up_in_background()

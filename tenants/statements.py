@@ -6,15 +6,14 @@ connection has seen a few times (`prepare_threshold`) it knows by name from then
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.backends.utils import CursorWrapper
-from django_prometheus.db.common import ExportingCursorWrapper  # type: ignore[import-untyped]
 from opentelemetry import trace
 from psycopg.pq import Format
 
+from tenants.backend.base import timed
 from tenants.databases import reading
 
 tracer = trace.get_tracer(__name__)
@@ -37,12 +36,8 @@ def planned_once(*, is_binary: bool = False) -> Iterator[CursorWrapper]:
     """
     database: Any = reading()
     database.ensure_connection()
-    raw = _cursor(database.alias, database.vendor)(database.connection)
+    raw = timed(TracedCursor, database.alias, database.vendor)(database.connection)
     raw.format = Format.BINARY if is_binary else Format.TEXT
     with database._prepare_cursor(raw) as cursor:  # noqa: SLF001 - as `cursor()` does
         yield cursor
 
-
-@cache
-def _cursor(alias: str, vendor: str) -> Any:
-    return ExportingCursorWrapper(TracedCursor, alias, vendor)

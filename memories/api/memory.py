@@ -78,7 +78,7 @@ class MemoryViewSet(TenantViewSet):
     def _answer(self, tenant: Tenant, given: dict[str, Any]) -> Response:
         explain = given.pop("explain")
         given.pop("tenant_id", None)
-        query = Query(text=given.pop("query"), **given)
+        query = Query(text=given.pop("query"), asked_by=self.caller.end_user_id, **given)
         scope = partial(self.caller.scope, tenant)
         with counted(tenant, "search"):
             result = search(tenant, query, scope=scope, provider=provider_for(tenant), now=timezone.now())
@@ -87,7 +87,7 @@ class MemoryViewSet(TenantViewSet):
     def _context(self, tenant: Tenant, given: dict[str, Any]) -> Response:
         given.pop("tenant_id", None)
         max_tokens, now = given.pop("max_tokens"), timezone.now()
-        query = Query(text=given.pop("query"), **given)
+        query = Query(text=given.pop("query"), asked_by=self.caller.end_user_id, **given)
         scope, provider = partial(self.caller.scope, tenant), provider_for(tenant)
         with counted(tenant, "search"):
             found = gather(tenant, query, max_tokens=max_tokens, scope=scope, provider=provider, now=now)

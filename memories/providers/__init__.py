@@ -29,7 +29,7 @@ __all__ = [
     "Vectors",
     "embedding_provider",
     "language_model",
-    "load_in_background",
+    "load",
     "provider_of",
     "reranker",
 ]
@@ -62,12 +62,12 @@ def provider_of(name: str, *, model_name: str | None, dimensions: int | None) ->
     return cast("EmbeddingProvider", _one(CLASSES[name], **options))
 
 
-def load_in_background() -> None:
-    """Loading a local model takes seconds: begin when a process starts, not at its first text."""
+def load() -> None:
+    """Have the local models of the settings ready, which takes seconds: when a process starts, not at its first text."""
     if settings.MEMORY_EMBEDDING_PROVIDER == "sentence_transformer":
-        threading.Thread(target=lambda: embedding_provider().embed_query("ready"), daemon=True).start()
+        embedding_provider().embed_query("ready")
     if model := reranker():
-        threading.Thread(target=model.scores, args=("ready", ["ready"]), daemon=True).start()
+        model.scores("ready", ["ready"])
 
 
 def reranker() -> Reranker | None:

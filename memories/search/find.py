@@ -77,7 +77,7 @@ def _search(
     # Before the scope chooses a database: a replica may lack what a later key stands for.
     key = search_cache.results_key(tenant.pk, meant.query, meant.degraded, applying, meant.model)
     with scope():
-        ranking, cached = _ranking(tenant, meant, applying, key=key, now=now)
+        ranking, cached = search_cache.result(key, lambda: _ranking(tenant, meant, applying, now=now))
         return Result(hits(tenant, query, ranking.ranked), meant.degraded, applying, meant, ranking, cached)
 
 
@@ -97,18 +97,7 @@ def _rescored(hit: Hit, score: float) -> Hit:
     return replace(hit, ranked=replace(hit.ranked, score=score, parts={**hit.ranked.parts, RERANK: score}))
 
 
-def _ranking(
-    tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, key: str, now: datetime
-) -> tuple[Ranking, bool]:
-    """And whether it was in the cache."""
-    if known := search_cache.results(key):
-        return known, True
-    ranking = _rank_anew(tenant, meant, weights, now=now)
-    search_cache.keep_results(key, ranking)
-    return ranking, False
-
-
-def _rank_anew(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:
+def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:
     query = meant.query
     messages = filtered(tenant, query, now=now)
     known = found(tenant, messages, meant)

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
+from uuid import UUID
 
 import structlog
 from django.core.exceptions import EmptyResultSet
@@ -35,7 +36,7 @@ FILTERS = ("conversation_id", "user_id", "role", "since", "until", "metadata")
 
 @dataclass(frozen=True)
 class Query:
-    """What to search for, and where."""
+    """What to search for, and where. `asked_by`: the end user whose key asks, who is told of nobody else's."""
 
     text: str
     top_k: int = 5
@@ -50,6 +51,7 @@ class Query:
     importance_min: float | None = None
     include_archived: bool = False
     neighbours: int = 0
+    asked_by: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from memories.models.message import MessageQuerySet
 from memories.models.posting import EVERY_MESSAGE
 from memories.ranking.bm25 import LENGTH_NORMALISATION, SATURATION, USUAL_LENGTH
 from memories.search.query import Understood, is_filtered
+from tenants.isolation import NEIGHBOURS
 from tenants.models import Tenant
 
 PER_RETRIEVAL = 4  # of the candidates, a quarter comes from each retrieval; the turns after them may fill the rest
@@ -97,12 +98,8 @@ corpus AS (
 """
 # One by one, in the order in which they are near: as many as are needed.
 PASSES = "CROSS JOIN LATERAL ({passing} OFFSET 0) AS passes"
-# As many neighbours as are asked for, and where a filter refuses some, the next ones.
-THROUGH_THE_INDEX = """
-SET LOCAL hnsw.ef_search = {neighbours};
-SET LOCAL hnsw.iterative_scan = strict_order;
-SET LOCAL hnsw.max_scan_tuples = 100000;
-"""
+MORE_NEIGHBOURS = "SET LOCAL hnsw.ef_search = {neighbours}"
+NEIGHBOURS_MAX = 1_000  # of pgvector
 
 RARITY = "ln(1 + (greatest(total - messages, 0) + 0.5) / (messages + 0.5))"
 SHARE = "rarity * frequency / (frequency + %(k1)s * (1 - %(b)s + %(b)s * length / %(usual)s))"
@@ -114,19 +111,24 @@ class Retrieval:
 
     `corpus` (total) and `counted` (word, messages) say of how many messages, and how many hold a word of the query.
     `passing` is a condition on `turn.id`: whether a turn is one of the messages searched; `vector` is the query's.
-    `before` is to be run first, in the same transaction.
     """
 
     clauses: str
     values: dict[str, Any]
     passing: str
     vector: str
-    before: str = ""
+    is_through_index: bool = False
+
+    @property
+    def before(self) -> str:
+        """What is to be run first, in the same transaction, if anything."""
+        is_more = self.is_through_index and self.values["windows"] > NEIGHBOURS
+        return MORE_NEIGHBOURS.format(neighbours=min(self.values["windows"], NEIGHBOURS_MAX)) if is_more else ""
 
     def is_too_narrow_for(self, ranks: Sequence[float | None]) -> bool:
         """Whether so many of the nearest windows are of few messages that others may be hidden behind them."""
         found = sum(1 for rank in ranks if rank is not None)
-        return bool(self.before) and found < self.values["limit"] and self.values["windows"] < WINDOWS_MAX
+        return self.is_through_index and found < self.values["limit"] and self.values["windows"] < WINDOWS_MAX
 
     def widened(self) -> "Retrieval":
         return replace(self, values=self.values | {"windows": 8 * self.values["windows"]})
@@ -165,9 +167,8 @@ def _by_index(tenant: Tenant, messages: MessageQuerySet, meant: Understood, *, l
     # Turns around are read with the archived ones or without: where nothing else is filtered, all of them pass.
     is_searched = f"EXISTS ({of_turn})" if is_filtered(meant.query) else "true"
     given = values | more | _values(tenant, meant, limit=limit)
-    through = THROUGH_THE_INDEX.format(neighbours=min(max(given["windows"], 100), 1000))
-    before = through if meant.vector is not None else ""  # words alone go through no index of vectors
-    return Retrieval(",".join(clauses), given, passing=is_searched, vector=_vector(meant), before=before)
+    by_vector = meant.vector is not None  # words alone go through no index of vectors
+    return Retrieval(",".join(clauses), given, is_searched, _vector(meant), is_through_index=by_vector)
 
 
 def _values(tenant: Tenant, meant: Understood, *, limit: int) -> dict[str, Any]:

@@ -149,8 +149,8 @@ def test_what_was_ranked_before_a_write_is_not_kept_for_after(told) -> None:
     """A write that is committed while a search runs: what that search found goes under the old name."""
     before = search_cache.results_key(told.pk, "query")
     _delete(told)
-    search_cache.keep_results(before, Ranking([], [], total=0))
-    assert search_cache.results(search_cache.results_key(told.pk, "query")) is None
+    search_cache.result(before, lambda: Ranking([], [], total=0))
+    assert search_cache.result(search_cache.results_key(told.pk, "query"), lambda: "anew") == ("anew", False)
 
 
 def test_a_forgotten_generation_never_comes_back(told) -> None:

@@ -138,6 +138,12 @@ def test_a_search_that_another_asked_before_shows_ones_own(ann, bob, api, theirs
     assert len(contents(api.get(SEARCH, wanted))) == 3
 
 
+def test_a_search_says_nothing_of_what_another_found_with_it(ann, api, theirs):
+    of_bob = {"query": "cashews", "user_id": "bob", "explain": "true"}
+    assert api.get(SEARCH, of_bob).json()["explain"]["total"] == 1
+    assert ann.get(SEARCH, of_bob).json()["explain"]["total"] == 0
+
+
 def test_a_list_of_conversations_holds_ones_own(ann, theirs):
     assert [one["conversation_id"] for one in ann.get(CONVERSATIONS).json()["items"]] == ["anns"]
 

@@ -1,0 +1,22 @@
+"""Where Django looks for an engine. Statements are timed as django-prometheus does it, at the price of a method call."""
+
+from functools import cache
+from typing import Any
+
+from django.db.backends.postgresql import base
+from django_prometheus.db.backends.postgresql.base import (  # type: ignore[import-untyped]
+    DatabaseWrapper as TimedDatabaseWrapper,
+)
+from django_prometheus.db.common import ExportingCursorWrapper  # type: ignore[import-untyped]
+
+
+@cache
+def timed(cursor: type, alias: str, vendor: str) -> Any:
+    """The same class of cursors, which times and counts. A class is made once, not for every request as there."""
+    return ExportingCursorWrapper(cursor, alias, vendor)
+
+
+class DatabaseWrapper(TimedDatabaseWrapper):  # type: ignore[misc]
+    def get_connection_params(self) -> dict[str, Any]:
+        given = base.DatabaseWrapper.get_connection_params(self)
+        return {**given, "cursor_factory": timed(given["cursor_factory"], self.alias, self.vendor)}
