@@ -59,7 +59,10 @@ def results_prefix(tenant_id: uuid.UUID) -> str:
 
 
 def result(key: str, find: Callable[[], R]) -> tuple[R, bool]:
-    """What stands under `key`, or what `find` finds; and whether it stood there. Kept: MEMORY_CACHE_SEARCH_TTL_SECONDS."""
+    """What stands under `key`, or what `find` finds, kept from then on; and whether it stood there.
+
+    Kept for MEMORY_CACHE_SEARCH_TTL_SECONDS.
+    """
     known: R | None = cache.get(key)
     if known is not None:
         return known, True

@@ -40,4 +40,3 @@ def planned_once(*, is_binary: bool = False) -> Iterator[CursorWrapper]:
     raw.format = Format.BINARY if is_binary else Format.TEXT
     with database._prepare_cursor(raw) as cursor:  # noqa: SLF001 - as `cursor()` does
         yield cursor
-

@@ -63,7 +63,7 @@ def provider_of(name: str, *, model_name: str | None, dimensions: int | None) ->
 
 
 def load() -> None:
-    """Have the local models of the settings ready, which takes seconds: when a process starts, not at its first text."""
+    """Have the local models of the settings ready: it takes seconds, and is not for the first text to wait for."""
     if settings.MEMORY_EMBEDDING_PROVIDER == "sentence_transformer":
         embedding_provider().embed_query("ready")
     if model := reranker():

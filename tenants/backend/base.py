@@ -1,4 +1,4 @@
-"""Where Django looks for an engine. Statements are timed as django-prometheus does it, at the price of a method call."""
+"""Where Django looks for an engine. Statements are timed as django-prometheus times them."""
 
 from functools import cache
 from typing import Any

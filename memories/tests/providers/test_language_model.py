@@ -188,7 +188,7 @@ def test_a_question_is_given_up_when_its_time_is_over(vendor: Vendor, monkeypatc
 
 
 def test_no_server_is_unavailable(dialect: Dialect) -> None:
-    model = RemoteLanguageModel(dialect.name, api_key=KEY, base_url="http://127.0.0.1:1", timeout_seconds=0.2)
+    model = RemoteLanguageModel(dialect.name, api_key=KEY, base_url="http://127.0.0.1:1", timeout_seconds=2)
     assert "could not be reached" in str(refused(model, ProviderUnavailable))
 
 

@@ -1,0 +1,38 @@
+"""What a process has ready before it is asked for it."""
+
+import gc
+
+import pytest
+
+from memories import providers
+from memories.providers.mock import MockProvider
+from memory_layer.warming import YOUNG, warm_up
+
+
+@pytest.fixture(autouse=True)
+def _collecting_as_before():
+    usual = gc.get_threshold()
+    yield
+    gc.unfreeze()
+    gc.set_threshold(*usual)
+
+
+def test_what_is_there_is_left_alone_by_the_collector():
+    warm_up()
+    assert gc.get_freeze_count() > len(gc.get_objects())
+    assert gc.get_threshold()[0] == YOUNG
+
+
+def test_a_local_model_is_loaded(settings, monkeypatch):
+    asked = []
+    settings.MEMORY_EMBEDDING_PROVIDER = "sentence_transformer"
+    monkeypatch.setattr(MockProvider, "embed_query", lambda _, text: asked.append(text))
+    monkeypatch.setattr(providers, "embedding_provider", MockProvider)
+    warm_up()
+    assert asked == ["ready"]
+
+
+def test_a_vendors_model_is_not_asked(settings, monkeypatch):
+    settings.MEMORY_EMBEDDING_PROVIDER = "openai"
+    monkeypatch.setattr(providers, "embedding_provider", lambda: pytest.fail("a vendor was asked"))
+    warm_up()
