@@ -1,5 +1,6 @@
 """How a score came about, shown so that it can be worked out again by hand (docs/search.md)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -39,9 +40,6 @@ class Explanation(serializers.Serializer[Any]):
     weights = Shares(help_text="Of the parts that apply.")
     contributions = Shares(help_text="Of each part to the score: they add up to it.")
 
-    def to_representation(self, instance: Hit) -> dict[str, Any]:
-        return super().to_representation(_of_hit(instance, weights=self.context["weights"]))
-
 
 class QueryWord(serializers.Serializer[Any]):
     alternatives = serializers.ListField(child=serializers.CharField(), help_text="The terms that count as the word.")
@@ -79,7 +77,11 @@ def of_query(result: Result) -> dict[str, Any]:
     return QueryExplanation(shown).data
 
 
-def _of_hit(hit: Hit, *, weights: dict[str, float]) -> dict[str, Any]:
+def of_hit(hit: Hit, *, weights: Mapping[str, float]) -> dict[str, Any]:
+    return Explanation(_known_of(hit, weights=weights)).data
+
+
+def _known_of(hit: Hit, *, weights: Mapping[str, float]) -> dict[str, Any]:
     one, parts = hit.ranked.candidate, hit.ranked.parts
     applying = {name: weights[name] for name in parts}
     total = sum(applying.values()) or 1.0

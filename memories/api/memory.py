@@ -16,7 +16,7 @@ from memories.context import gather
 from memories.embedding_models import provider_for
 from memories.search import Query, Result, search
 from memories.usage.asked import counted
-from tenants.api.base import METADATA_PARAMETER, TenantViewSet, validated, with_metadata_gathered
+from tenants.api.base import METADATA_PARAMETER, TenantViewSet, shown, validated, with_metadata_gathered
 from tenants.api.serializers import TenantQuery
 from tenants.models import Scope, Tenant
 
@@ -97,8 +97,10 @@ class MemoryViewSet(TenantViewSet):
 
 
 def _shown(result: Result, query: Query, *, explain: bool) -> dict[str, Any]:
-    omit = {"explain": not explain, "before": not query.neighbours, "after": not query.neighbours}
-    context = {"weights": result.weights, "omit": [name for name, absent in omit.items() if absent]}
-    items = shapes.HitSerializer(result.hits, many=True, context=context).data
-    shown = {"total": len(items), "items": items, "degraded": result.degraded}
-    return shown | {"explain": explanation.of_query(result)} if explain else shown
+    items = [shown(shapes.HitSerializer, hit, neighbours=bool(query.neighbours)) for hit in result.hits]
+    answer = {"total": len(items), "items": items, "degraded": result.degraded}
+    if not explain:
+        return answer
+    pairs = zip(items, result.hits, strict=True)
+    explained = [item | {"explain": explanation.of_hit(hit, weights=result.weights)} for item, hit in pairs]
+    return answer | {"items": explained, "explain": explanation.of_query(result)}

@@ -234,11 +234,12 @@ class HitSerializer(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField(source="message.created_at")
     before = TurnSerializer(many=True, required=False)
     after = TurnSerializer(many=True, required=False)
-    explain = explanation.Explanation(source="*", required=False)
+    explain = explanation.Explanation(required=False)  # added where it is asked for
 
     def get_fields(self) -> dict[str, Any]:
-        """Only what was asked for: `context["omit"]` names what was not."""
-        return {name: field for name, field in super().get_fields().items() if name not in self.context.get("omit", ())}
+        """Without the turns around it, unless the context asks for them."""
+        absent = () if self.context.get("neighbours", True) else ("before", "after")
+        return {name: field for name, field in super().get_fields().items() if name not in absent}
 
     def get_similarity(self, hit: Hit) -> float:
         return max(hit.ranked.candidate.similarity or 0.0, 0.0)

@@ -105,9 +105,9 @@ def validated(serializer: type[StrictSerializer], data: Any, *, from_query: bool
     return cast("dict[str, Any]", _kept(serializer, from_query=from_query).run_validation(data))
 
 
-def shown(serializer: type[Serializer[Any]], row: object) -> dict[str, Any]:
-    """`row` as `serializer` writes it."""
-    return _kept(serializer).to_representation(row)
+def shown(serializer: type[Serializer[Any]], row: object, **context: bool) -> dict[str, Any]:
+    """`row` as `serializer` writes it in this `context`."""
+    return _kept(serializer, **context).to_representation(row)
 
 
 @cache
