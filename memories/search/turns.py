@@ -13,7 +13,7 @@ from memories.search.query import Understood
 from memories.search.retrieval import Retrieval, retrieval
 from tenants.databases import reading
 from tenants.models import Tenant
-from tenants.statements import planned_once
+from tenants.statements import planned_anew
 
 # A question mark, whatever quotes, brackets or notes follow it.
 QUESTION = r"[?？؟]\W*(\[[^]]*\]\s*)?$"
@@ -190,6 +190,6 @@ def _rows(before: str, sql: str, values: dict[str, Any]) -> list[Any]:
     if before:
         with reading().cursor() as cursor:
             cursor.execute(before)
-    with planned_once(is_binary=True) as cursor:
+    with planned_anew() as cursor:
         cursor.execute(sql, values)
         return list(cursor.fetchall())
