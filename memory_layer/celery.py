@@ -45,9 +45,10 @@ def send_last_traces(**_: Any) -> None:
 @worker_process_init.connect
 def warm_up(**_: Any) -> None:
     """After the fork: a model that already ran in the parent may hang in its children."""
+    from memories import providers
     from memory_layer.warming import warm_up_in_background
 
-    warm_up_in_background()
+    warm_up_in_background(providers.load)
 
 
 @worker_ready.connect

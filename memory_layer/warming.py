@@ -6,21 +6,18 @@ collection took a third of the time of a request (docs/performance.md).
 
 import gc
 import threading
-
-from django.urls import get_resolver
-
-from memories import providers
+from collections.abc import Callable
 
 YOUNG = 10_000  # objects made before the collector looks for cycles among them; a search makes as many
 
 
-def warm_up_in_background() -> None:
-    threading.Thread(target=warm_up, daemon=True).start()
+def warm_up_in_background(*loads: Callable[[], object]) -> None:
+    threading.Thread(target=warm_up, args=loads, daemon=True).start()
 
 
-def warm_up() -> None:
+def warm_up(*loads: Callable[[], object]) -> None:
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
-    _ = get_resolver().url_patterns  # which imports the views
-    providers.load()
+    for load in loads:
+        load()
     gc.collect()
     gc.freeze()

@@ -4,6 +4,7 @@ import os
 
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
+from django.urls import get_resolver
 
 from memory_layer import tracing
 from memory_layer.deadline import limit_statements
@@ -14,6 +15,7 @@ tracing.start()
 
 application = get_wsgi_application()
 
-from memory_layer.warming import warm_up_in_background  # noqa: E402 - settings come first
+from memories import providers  # noqa: E402 - settings come first
+from memory_layer.warming import warm_up_in_background  # noqa: E402
 
-warm_up_in_background()
+warm_up_in_background(lambda: get_resolver().url_patterns, providers.load)

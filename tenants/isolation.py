@@ -15,6 +15,7 @@ from django.db import connection, transaction
 
 from tenants import databases, positions, replicas
 from tenants.models import Tenant
+from tenants.statements import planned_once
 
 TENANT_ROLE = "memory_tenant"
 MAINTENANCE_ROLE = "memory_maintenance"
@@ -101,7 +102,7 @@ def _entered(scope: Scope) -> Iterator[None]:
 
 
 def _set(scope: Scope) -> None:
-    with connection.cursor() as cursor:
+    with planned_once(connection) as cursor:
         cursor.execute(ENTER, [scope.role, scope.tenant_id, scope.end_user_id])
     _kept()["memory_scope"] = scope
 

@@ -5,7 +5,7 @@ connection has seen a few times (`prepare_threshold`) it knows by name from then
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from django.db.backends.postgresql.base import ServerBindingCursor
@@ -20,23 +20,29 @@ tracer = trace.get_tracer(__name__)
 
 
 class PlannedOnce(ServerBindingCursor):
-    """With a span for each statement, as those that Django makes have."""
+    """With a span for each statement of what is traced, as those that Django makes have."""
 
     prepare: bool | None = None  # after `prepare_threshold` times
 
     def execute(self, query: str, params: Any = None) -> Any:
-        kind, about = trace.SpanKind.CLIENT, {"db.system": "postgresql"}
-        with tracer.start_as_current_span(query.split(None, 1)[0], kind=kind, attributes=about):
+        with self._span(query) if trace.get_current_span().is_recording() else nullcontext():
             return super().execute(query, params, prepare=self.prepare)  # type: ignore[misc] # the stubs leave it out
+
+    def _span(self, query: str) -> AbstractContextManager[Any]:
+        kind, about = trace.SpanKind.CLIENT, {"db.system": "postgresql"}
+        return tracer.start_as_current_span(query.split(None, 1)[0], kind=kind, attributes=about)
 
 
 class PlannedAnew(PlannedOnce):
     prepare = False
 
 
-def planned_once() -> AbstractContextManager[CursorWrapper]:
-    """A cursor for what is the same plan whatever the values; counted and timed like any other."""
-    return _cursor(PlannedOnce, Format.TEXT)
+def planned_once(database: Any = None) -> AbstractContextManager[CursorWrapper]:
+    """A cursor for what is the same plan whatever the values; counted and timed like any other.
+
+    On the `database` of the scope, or another connection.
+    """
+    return _cursor(PlannedOnce, Format.TEXT, database or reading())
 
 
 def planned_anew() -> AbstractContextManager[CursorWrapper]:
@@ -45,13 +51,11 @@ def planned_anew() -> AbstractContextManager[CursorWrapper]:
     A plan for any values took four times as long in a tenant of 3,000 messages. What is fetched is not written as text,
     which pays where that is much.
     """
-    return _cursor(PlannedAnew, Format.BINARY)
+    return _cursor(PlannedAnew, Format.BINARY, reading())
 
 
 @contextmanager
-def _cursor(kind: type, fetched: Format) -> Iterator[CursorWrapper]:
-    """On the database of the scope."""
-    database: Any = reading()
+def _cursor(kind: type, fetched: Format, database: Any) -> Iterator[CursorWrapper]:
     database.ensure_connection()
     raw = timed(kind, database.alias, database.vendor)(database.connection)
     raw.format = fetched

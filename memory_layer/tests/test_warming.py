@@ -23,16 +23,22 @@ def test_what_is_there_is_left_alone_by_the_collector():
     assert gc.get_threshold()[0] == YOUNG
 
 
+def test_what_is_to_be_loaded_is_there_before():
+    frozen = []
+    warm_up(lambda: frozen.append(gc.get_freeze_count()))
+    assert frozen == [0]
+
+
 def test_a_local_model_is_loaded(settings, monkeypatch):
     asked = []
     settings.MEMORY_EMBEDDING_PROVIDER = "sentence_transformer"
     monkeypatch.setattr(MockProvider, "embed_query", lambda _, text: asked.append(text))
     monkeypatch.setattr(providers, "embedding_provider", MockProvider)
-    warm_up()
+    providers.load()
     assert asked == ["ready"]
 
 
 def test_a_vendors_model_is_not_asked(settings, monkeypatch):
     settings.MEMORY_EMBEDDING_PROVIDER = "openai"
     monkeypatch.setattr(providers, "embedding_provider", lambda: pytest.fail("a vendor was asked"))
-    warm_up()
+    providers.load()
