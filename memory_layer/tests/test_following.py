@@ -39,7 +39,6 @@ def followed(tmp_path_factory) -> Followed:
         }
         with RunningStack(tmp_path_factory.mktemp("followed"), **variables) as stack:
             stack.wait_for("Ctrl-C stops everything")
-            stack.wait_for(rf'(?=.*{EMBED}).*"event": "task"')  # which the worker begins with, and which called nobody
             store(stack, OTHER, "Another text.")
             store(stack, MINE, TEXT)
             ask(stack, "GET", "/v1/memory/search", params={"tenant_id": "birds", "query": "needle"})
