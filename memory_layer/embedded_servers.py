@@ -29,15 +29,16 @@ from redis.retry import Retry
 PATIENCE_SECONDS = 120.0  # crash recovery after a busy hour takes a while
 LONGEST_SOCKET_PATH = 103  # bytes: what macOS takes; Linux takes 107
 PLAIN_PATH = re.compile(r"[\w./+-]+", re.ASCII)  # needs no quoting in a URL, nor in postgresql.conf
+MEGABYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20  # of the machine's memory
 POSTGRES_SETTINGS = {
     "listen_addresses": "''",
     "port": "5432",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "shared_buffers": "256MB",
+    "shared_buffers": f"{min(max(MEGABYTES // 8, 128), 1024)}MB",
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",
-    "effective_cache_size": "1GB",
+    "effective_cache_size": f"{MEGABYTES // 2}MB",
     "max_wal_size": "2GB",
     "jit": "off",
     "timezone": "'UTC'",

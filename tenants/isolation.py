@@ -25,7 +25,7 @@ NEIGHBOURS = 100  # that an index of vectors is asked for at once; where a filte
 ENTER = (
     "SELECT set_config('role', %s, true), set_config('memory.tenant_id', %s, true),"
     " set_config('memory.end_user_id', %s, true),"
-    f" set_config('hnsw.ef_search', '{NEIGHBOURS}', true), set_config('hnsw.iterative_scan', 'strict_order', true),"
+    f" set_config('hnsw.ef_search', '{NEIGHBOURS}', true), set_config('hnsw.iterative_scan', 'relaxed_order', true),"
     " set_config('hnsw.max_scan_tuples', '100000', true), set_config('jit', 'off', true)"
 )
 ENTER_REPLICA = f"{ENTER}, pg_last_wal_replay_lsn() - '0/0' >= %s"
