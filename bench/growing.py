@@ -25,7 +25,7 @@ from tenants.isolation import tenant_scope
 from tenants.models import Tenant
 
 LARGEST_SHARE = 0.2
-WARM_UP = 50
+WARM_UP = 100
 BY_SIZE, LARGEST = "tenants by size", "the largest tenant"
 
 
@@ -109,8 +109,10 @@ def sizes(database: Database) -> dict[str, int]:
 def time_searches(tenants: Sequence[Tenant], total: int, *, count: int, before: Sequence[Timed]) -> Iterator[Timed]:
     for tenant in tenants:
         tenant.refresh_from_db()
+    # What was never read comes from the disk, at every size; each tenant was asked before, as in a service that has run.
+    before_by_mix = {BY_SIZE: tenants, LARGEST: [tenants[0]] * WARM_UP}
     for mix, chosen in ((BY_SIZE, by_size(tenants)), (LARGEST, itertools.repeat(tenants[0]))):
-        for tenant in itertools.islice(chosen, WARM_UP):
+        for tenant in before_by_mix[mix]:
             timed(tenant)
         taken = sorted(timed(tenant) for tenant in itertools.islice(chosen, count))
         p50, p95, p99 = (percentile(taken, share) or 0.0 for share in (0.5, 0.95, 0.99))
