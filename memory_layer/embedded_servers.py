@@ -35,7 +35,7 @@ POSTGRES_SETTINGS = {
     "port": "5432",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "shared_buffers": f"{min(max(MEGABYTES // 8, 128), 1024)}MB",
+    "shared_buffers": f"{max(MEGABYTES // 4, 128)}MB",  # taken as it is used
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",
     "effective_cache_size": f"{MEGABYTES // 2}MB",
@@ -49,7 +49,7 @@ POSTGRES_SETTINGS = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
-NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+NOT_DURABLE = {"shared_buffers": "128MB", "fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 
 class EmbeddedServerError(RuntimeError):
