@@ -22,7 +22,6 @@ from tenants.models import Tenant
 PER_RETRIEVAL = 4  # of the candidates, a quarter comes from each retrieval; the turns after them may fill the rest
 EXACT_UP_TO = 5_000  # messages: so many vectors are measured in the time that an index of them takes with a filter
 POSTINGS_UP_TO = 1_000  # are read where an index is used, unless even the rarest word has more
-POSTINGS_MAX = 2_000  # of that one: what so many messages hold tells little of any
 WINDOWS_MAX = 10_000  # of the nearest, where few messages have them all
 
 # --- Of few messages --------------------------------------------------------------------------------------------------
@@ -84,7 +83,7 @@ matched AS MATERIALIZED (
     SELECT message_id, word, sum(frequency) AS frequency, min(length) AS length
     FROM (SELECT word, term FROM asked JOIN weighed USING (word) OFFSET 0) AS heard CROSS JOIN LATERAL (
         SELECT message_id, frequency, length FROM memories_posting
-        WHERE tenant_id = %(tenant)s AND memories_posting.term = heard.term LIMIT %(postings_max)s) AS posting
+        WHERE tenant_id = %(tenant)s AND memories_posting.term = heard.term) AS posting
     GROUP BY message_id, word),
 ordered AS (
     SELECT message_id, sum({share}) AS score FROM matched JOIN weighed USING (word)
@@ -180,7 +179,6 @@ def _values(tenant: Tenant, meant: Understood, *, limit: int) -> dict[str, Any]:
         "limit": limit,
         "windows": 2 * limit,
         "postings": POSTINGS_UP_TO,
-        "postings_max": POSTINGS_MAX,
         "every": EVERY_MESSAGE,
         "numbers": numbers,
         "terms": terms,

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -83,6 +84,14 @@ def test_what_follows_is_searched_only_if_it_passes(tenant) -> None:
     enlarged(tenant)
     assert contents(ask(tenant, "zebra", role="user")) == ["where is the zebra?"]
     assert len(ask(tenant, "zebra").hits) == 2
+
+
+@pytest.mark.parametrize(("top_k", "statements"), [(10, []), (100, ["SET LOCAL hnsw.ef_search = 200"])])
+def test_only_many_results_take_a_statement_to_set_up_the_index(tenant, top_k: int, statements: list[str]) -> None:
+    told(tenant, "a cat")
+    with CaptureQueriesContext(connection) as context:
+        ask(enlarged(tenant), "cat", top_k=top_k)
+    assert [one["sql"] for one in context.captured_queries if "LOCAL hnsw" in (one["sql"] or "")] == statements
 
 
 # --- Words ------------------------------------------------------------------------------------------------------------
