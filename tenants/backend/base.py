@@ -4,6 +4,7 @@ from functools import cache
 from typing import Any
 
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.operations import DatabaseOperations
 from django_prometheus.db.backends.postgresql.base import (  # type: ignore[import-untyped]
     DatabaseWrapper as TimedDatabaseWrapper,
 )
@@ -16,7 +17,15 @@ def timed(cursor: type, alias: str, vendor: str) -> Any:
     return ExportingCursorWrapper(cursor, alias, vendor)
 
 
+class Operations(DatabaseOperations):
+    def last_executed_query(self, cursor: Any, sql: str, params: Any) -> str:
+        """For logs of queries; of what PostgreSQL knows by name, psycopg does not keep the text."""
+        return super().last_executed_query(cursor, sql, params) or sql
+
+
 class DatabaseWrapper(TimedDatabaseWrapper):  # type: ignore[misc]
+    ops_class = Operations
+
     def get_connection_params(self) -> dict[str, Any]:
         given = base.DatabaseWrapper.get_connection_params(self)
         return {**given, "cursor_factory": timed(given["cursor_factory"], self.alias, self.vendor)}

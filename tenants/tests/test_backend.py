@@ -2,6 +2,9 @@
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from tenants.statements import planned_once
 
 pytestmark = pytest.mark.django_db
 
@@ -17,3 +20,11 @@ def test_statements_are_counted_and_timed(grown):
 def test_a_class_of_cursors_is_made_once():
     first, second = (connection.get_connection_params()["cursor_factory"] for _ in range(2))
     assert first is second
+
+
+def test_what_is_known_by_name_is_logged_with_its_text():
+    with CaptureQueriesContext(connection) as context:
+        for _ in range(10):  # more often than `prepare_threshold`
+            with planned_once() as cursor:
+                cursor.execute("SELECT %s::int", [1])
+    assert {one["sql"] for one in context.captured_queries} <= {"SELECT $1::int", "SELECT %s::int"}

@@ -91,7 +91,7 @@ def test_only_many_results_take_a_statement_to_set_up_the_index(tenant, top_k: i
     told(tenant, "a cat")
     with CaptureQueriesContext(connection) as context:
         ask(enlarged(tenant), "cat", top_k=top_k)
-    assert [one["sql"] for one in context.captured_queries if "LOCAL hnsw" in (one["sql"] or "")] == statements
+    assert [one["sql"] for one in context.captured_queries if "LOCAL hnsw" in one["sql"]] == statements
 
 
 # --- Words ------------------------------------------------------------------------------------------------------------
