@@ -109,7 +109,7 @@ def sizes(database: Database) -> dict[str, int]:
 def time_searches(tenants: Sequence[Tenant], total: int, *, count: int, before: Sequence[Timed]) -> Iterator[Timed]:
     for tenant in tenants:
         tenant.refresh_from_db()
-    # What was never read comes from the disk, at every size; each tenant was asked before, as in a service that has run.
+    # What was never read comes from the disk. Each tenant was asked before, as in a service that has run for a while.
     before_by_mix = {BY_SIZE: tenants, LARGEST: [tenants[0]] * WARM_UP}
     for mix, chosen in ((BY_SIZE, by_size(tenants)), (LARGEST, itertools.repeat(tenants[0]))):
         for tenant in before_by_mix[mix]:

@@ -87,7 +87,10 @@ def test_what_follows_is_searched_only_if_it_passes(tenant) -> None:
 
 
 @pytest.mark.parametrize(("top_k", "statements"), [(10, []), (100, ["SET LOCAL hnsw.ef_search = 200"])])
-def test_only_many_results_take_a_statement_to_set_up_the_index(tenant, top_k: int, statements: list[str]) -> None:
+def test_only_many_results_take_a_statement_to_set_up_the_index(
+    tenant, monkeypatch, top_k: int, statements: list[str]
+) -> None:
+    monkeypatch.setattr(retrieval, "WINDOWS_MAX", 0)  # few messages are no reason to ask for more
     told(tenant, "a cat")
     with CaptureQueriesContext(connection) as context:
         ask(enlarged(tenant), "cat", top_k=top_k)
