@@ -35,7 +35,7 @@ POSTGRES_SETTINGS = {
     "port": "5432",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "shared_buffers": f"{max(MEGABYTES // 4, 128)}MB",  # taken as it is used
+    "shared_buffers": f"{min(max(MEGABYTES // 8, 128), 1024)}MB",  # taken as it is used
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",
     "effective_cache_size": f"{MEGABYTES // 2}MB",

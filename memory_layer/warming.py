@@ -17,7 +17,9 @@ def warm_up_in_background(*loads: Callable[[], object]) -> None:
 
 def warm_up(*loads: Callable[[], object]) -> None:
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
-    for load in loads:
-        load()
-    gc.collect()
-    gc.freeze()
+    try:
+        for load in loads:
+            load()
+    finally:
+        gc.collect()
+        gc.freeze()

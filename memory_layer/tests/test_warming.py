@@ -29,6 +29,12 @@ def test_what_is_to_be_loaded_is_there_before():
     assert frozen == [0]
 
 
+def test_what_cannot_be_loaded_changes_nothing_for_the_rest():
+    with pytest.raises(ZeroDivisionError):
+        warm_up(lambda: 1 / 0)
+    assert gc.get_freeze_count() > 0
+
+
 def test_a_local_model_is_loaded(settings, monkeypatch):
     asked = []
     settings.MEMORY_EMBEDDING_PROVIDER = "sentence_transformer"
