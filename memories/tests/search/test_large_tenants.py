@@ -97,6 +97,17 @@ def test_only_many_results_take_a_statement_to_set_up_the_index(
     assert [one["sql"] for one in context.captured_queries if "LOCAL hnsw" in one["sql"]] == statements
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_search_takes_five_statements(tenant, monkeypatch) -> None:
+    """Two scopes, who of those that speak is named, what is found, what is shown of it."""
+    monkeypatch.setattr(retrieval, "WINDOWS_MAX", 0)
+    told(tenant, "a cat", "a dog")
+    enlarged(tenant)
+    with CaptureQueriesContext(connection) as context:
+        ask(tenant, "Where is Anna's cat?")
+    assert len([one for one in context.captured_queries if one["sql"] not in ("BEGIN", "COMMIT")]) == 5
+
+
 # --- Words ------------------------------------------------------------------------------------------------------------
 
 
