@@ -123,8 +123,9 @@ def test_the_end_of_a_trace_is_linked_to_the_batch_that_brought_it(followed) -> 
 
 
 def test_the_task_is_in_the_trace_of_the_request_that_called_it(followed) -> None:
+    # Its message may be of another's batch: a worker looks by itself when it starts, too.
     names = {span.name for span in trace_of(followed, OTHER)}
-    assert names > {f"apply_async/{EMBED}", f"run/{EMBED}", "embed_batch"}
+    assert names > {f"apply_async/{EMBED}", f"run/{EMBED}"}
 
 
 def test_a_trace_begins_with_a_request_or_a_task(followed) -> None:
