@@ -3,8 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RESULTS ?= .memory/bench
-# A file's tests stay together. No restart: a run that had to replace a worker may wait for ever (pytest-xdist #1378).
-SHARED := -n auto --dist loadfile --max-worker-restart 0
 PIP_INSTALL := $(BIN)/pip install -qq --disable-pip-version-check --no-deps --require-hashes
 
 .PHONY: up demo test bench chaos lint format dashboards requirements clean help
@@ -18,8 +16,9 @@ up: $(VENV)/runtime  ## install, start everything, serve
 demo: $(VENV)/runtime  ## a sample conversation through a stack of its own
 	@$(BIN)/python manage.py demo
 
+# No restart: a run that had to replace a worker may wait for ever (pytest-xdist #1378).
 test: $(VENV)/dev $(VENV)/chromium $(VENV)/prometheus $(VENV)/rabbitmq  ## the whole suite, with branch coverage
-	@$(BIN)/pytest $(SHARED) --cov --cov-report=term
+	@$(BIN)/pytest -n auto --dist loadfile --max-worker-restart 0 --cov --cov-report=term
 	@cd sdk && ../$(BIN)/pytest -n auto
 
 bench: $(VENV)/dev  ## how fast, beside what it stands on; half an hour: docs/performance.md
