@@ -16,7 +16,8 @@ from memories.models import Conversation
 from memories.models.message import MessageQuerySet
 from memories.providers import Vectors, embedding_provider
 from memories.search import Query
-from memories.search.query import Understood, filtered, understand
+from memories.search.filters import filtered
+from memories.search.query import Understood, understand
 from memories.search.turns import found
 from tenants.isolation import tenant_scope
 from tenants.models import Tenant
@@ -89,9 +90,8 @@ def recall(tenant: Tenant, name: str, question: str) -> float | None:
     query = Query(question, top_k=TOP, **filters(tenant, now=now)[name])
     meant = understand(tenant, query, named={}, provider=embedding_provider(), now=now)
     with tenant_scope(tenant):
-        messages = filtered(tenant, query, now=now)
-        nearest = exact(tenant, messages, meant)
-        turns = found(tenant, messages, meant).turns
+        nearest = exact(tenant, filtered(tenant, query, now=now), meant)
+        turns = found(tenant, meant, now=now).turns
     best = {one for one, rank in zip(turns.ids, turns.semantic_rank, strict=True) if rank and rank <= TOP}
     return len(best & nearest) / len(nearest) if nearest else None
 

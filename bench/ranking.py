@@ -96,7 +96,8 @@ def asked(
     from memories.models import Message
     from memories.search import Query
     from memories.search.candidates import candidates
-    from memories.search.query import filtered, participants, understand
+    from memories.search.participants import participants
+    from memories.search.query import understand
     from memories.search.turns import found
     from tenants.isolation import tenant_scope
 
@@ -106,8 +107,7 @@ def asked(
     named = {} if names_are_words else timed("participants", look)
     meant = understand(tenant, query, named=named, provider=provider, now=now)
     with tenant_scope(tenant):
-        messages = filtered(tenant, query, now=now)
-        turns = timed("both retrievals, with the turns around", lambda: found(tenant, messages, meant))
+        turns = timed("both retrievals, with the turns around", lambda: found(tenant, meant, now=now))
         relevant = Message.objects.filter(tenant=tenant, external_id__in=question.relevant)
         ids = frozenset(relevant.values_list("pk", flat=True))
     known = timed("what is known of each candidate", lambda: candidates(meant, turns, now=now))

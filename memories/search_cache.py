@@ -15,6 +15,7 @@ from django.db import transaction
 
 from memories import metrics
 from memories.providers.base import EmbeddingProvider, TokenProvider, Vectors, model_key
+from memories.ranking.late_interaction import packed
 from tenants import positions
 
 R = TypeVar("R")
@@ -22,10 +23,10 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class QueryEmbedding:
-    """The vector of a query, shape (dimensions,), and those of its tokens where the model shows them."""
+    """The vector of a query, shape (dimensions,), and the signs of those of its tokens where the model shows them."""
 
     vector: Vectors
-    tokens: Vectors | None
+    tokens: bytes | None
 
 
 def query_embedding(provider: EmbeddingProvider, text: str) -> QueryEmbedding:
@@ -44,7 +45,8 @@ def query_embedding(provider: EmbeddingProvider, text: str) -> QueryEmbedding:
 
 def _embedded(provider: EmbeddingProvider, text: str) -> QueryEmbedding:
     if isinstance(provider, TokenProvider):
-        return QueryEmbedding(*provider.embed_query_tokens(text))
+        vector, tokens = provider.embed_query_tokens(text)
+        return QueryEmbedding(vector, packed(tokens))
     return QueryEmbedding(provider.embed_query(text), None)
 
 

@@ -28,11 +28,11 @@ from memories.ranking.bm25 import covered
 
 # What a point of late interaction and a point of cosine tell, so that one set of weights serves providers with token
 # vectors and without: fitted apart, the other weights came out three times as large relative to the former.
-OF_CLOSENESS, OF_COSINE = 2.0, 2 / 3
+OF_CLOSENESS, OF_COSINE = 2.2, 2 / 3
 # A question is answered by the turn after it only if it is nearer to the query than the candidates are on the whole, by
 # so much; what a model makes of a language that it does not know is near to everything.
-BEYOND_CLOSENESS, BEYOND_COSINE = 0.1, 0.14
-OF_BEYOND_CLOSENESS, OF_BEYOND_COSINE = 2.4, 1.64
+BEYOND_CLOSENESS, BEYOND_COSINE = 0.09, 0.14
+OF_BEYOND_CLOSENESS, OF_BEYOND_COSINE = 2.6, 1.64
 LEADERS = 3  # turns that speak for their sitting
 ONLY_IF_NAMED = ("exact", "speaker", "date")
 
@@ -43,7 +43,7 @@ Numbers = npt.NDArray[np.float64]
 class Candidate:
     """What is known of one message for one query. `frequencies`: of each of the query's words in it, or in the window
     of it and its two neighbours; `length`s are counted in terms. Ranks count from 1; None: that retrieval did not find
-    it. `similarity` is a cosine, `closeness` that of late interaction; None where there are no vectors.
+    it. `similarity` is a cosine, `closeness` what late interaction says; None where there are no vectors.
     """
 
     message_id: UUID

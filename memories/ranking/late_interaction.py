@@ -1,11 +1,18 @@
 """Late interaction (ColBERT, Khattab and Zaharia, 2020): each token of a query finds its best match in a text. Pure.
 
-Of a text's token vectors only the signs are kept, one bit a dimension: 48 bytes a token instead of 1,536.
+Of token vectors only the signs are kept, one bit a dimension: 48 bytes a token instead of 1,536. How many of them two
+tokens share says how small the angle between them is; to count them takes a third of the time of products with the
+query's own numbers, and finds the same (docs/search.md).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 
 from memories.providers.base import Vectors
+from memories.ranking import Numbers
 
 
 def packed(tokens: Vectors) -> bytes:
@@ -19,13 +26,22 @@ def unpacked(bits: bytes, *, dimensions: int) -> Vectors:
     return ones.astype(np.float32) * 2 - 1
 
 
-def closeness(query: Vectors, texts: list[bytes]) -> Vectors:
-    """For each packed text the mean, over the tokens of the query (tokens, dimensions), of the best cosine in it."""
-    dimensions = query.shape[1]
-    bits = np.frombuffer(b"".join(texts), dtype=np.uint8).reshape(-1, dimensions // 8)
-    signs = np.unpackbits(bits, axis=1).astype(np.float32)
-    # cosine(q, 2b - 1) = (2 q·b - sum(q)) / sqrt(dimensions), which spares turning bits into signs
-    cosines = (2 * (signs @ query.T) - query.sum(axis=1)) / np.sqrt(dimensions)
-    starts = np.cumsum([0, *(len(text) * 8 // dimensions for text in texts[:-1])])
-    best: Vectors = np.maximum.reduceat(cosines, starts, axis=0).mean(axis=1)
-    return best
+def closeness(query: bytes, texts: Sequence[bytes], *, dimensions: int) -> Numbers:
+    """For each text the mean, over the tokens of the query, of the best agreement with a token of it, -1 to 1.
+
+    Two tokens that share all signs agree by 1, half of them by 0. Query and texts as they are `packed`.
+    """
+    width = -(-dimensions // 8)
+    ours, theirs = _by_word(query, width), _by_word(b"".join(texts), width)
+    differing = np.zeros((ours.shape[1], theirs.shape[1]), dtype=np.uint16)
+    for our, their in zip(ours, theirs, strict=True):
+        differing += np.bitwise_count(our[:, np.newaxis] ^ their)
+    starts = np.cumsum([0, *(len(text) // width for text in texts[:-1])])
+    fewest: Numbers = np.minimum.reduceat(differing, starts, axis=1).mean(axis=0)
+    return 1 - 2 * fewest / dimensions
+
+
+def _by_word(bits: bytes, width: int) -> npt.NDArray[Any]:
+    """Shape (words, tokens): as few words of the processor as tokens of so many bytes can be cut into."""
+    word = np.dtype(np.uint8 if width % 8 else np.uint64)
+    return np.ascontiguousarray(np.frombuffer(bits, dtype=word).reshape(-1, width // word.itemsize).T)

@@ -6,8 +6,9 @@ Every statement sees only the messages that pass the filters, so that a filter n
 keeps what searches of large tenants go through.
 """
 
+from memories.search.filters import FILTERS
 from memories.search.find import Result, search
 from memories.search.hits import Hit
-from memories.search.query import FILTERS, Mode, Query, Scope
+from memories.search.query import Mode, Query, Scope
 
 __all__ = ["FILTERS", "Hit", "Mode", "Query", "Result", "Scope", "search"]

@@ -1,15 +1,15 @@
 """From the turns that were found to candidates for ranking: columns in, columns out."""
 
-from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from memories.importance import Formula, importance, recency
+from memories.importance import Formula, importances, recencies
 from memories.ranking import Candidates, Numbers, answering
 from memories.ranking.dates import nearness
 from memories.ranking.late_interaction import closeness
@@ -37,21 +37,21 @@ class Talk:
         return self.found.turns
 
     def candidates(self, now: datetime) -> Candidates:
-        chosen, window = self.chosen, self.beside(self.frequencies)
-        of_words, of_window = self.frequencies[chosen], window[chosen]
+        chosen, days = self.chosen, self.turns.said_at // DAY
+        of_words, of_window = self.frequencies[chosen], self.beside(self.frequencies)[chosen]
         return Candidates(
             message_id=[self.turns.ids[place] for place in chosen],
-            sitting=[(self.turns.conversations[place], self.turns.said_at[place] // DAY) for place in chosen],
+            sitting=[(self.turns.conversations[place], days[place]) for place in chosen],
             **self._by_time(now),
             similarity=self.similarity[chosen],
             closeness=self.closeness[chosen],
-            semantic_rank=_column(self.turns.semantic_rank)[chosen],
-            lexical_rank=_column(self.turns.lexical_rank)[chosen],
+            semantic_rank=self.turns.semantic_rank[chosen],
+            lexical_rank=self.turns.lexical_rank[chosen],
             frequencies=of_words,
             length=self.lengths[chosen],
             window_frequencies=of_window,
             window_length=self.beside(self.lengths)[chosen],
-            is_question=_column(self.turns.is_question)[chosen],
+            is_question=self.turns.is_question[chosen],
             answers=self.answers[chosen],
             exact=self._exact(of_words),
             said_by_named=self.said_by_named[chosen],
@@ -59,42 +59,37 @@ class Talk:
 
     def _by_time(self, now: datetime) -> dict[str, Numbers]:
         """What depends on when a turn was said."""
-        formula, turns = Formula.from_settings(), self.turns
-        said = [(place, datetime.fromtimestamp(turns.said_at[place], UTC)) for place in self.chosen]
-        scores = [
-            importance(turns.roles[place], turns.overrides[place], at, now=now, formula=formula) for place, at in said
-        ]
+        formula, turns, times = Formula.from_settings(), self.turns, self.meant.times
+        said_at = turns.said_at[self.chosen]
+        ages = now.timestamp() - said_at
+        roles = [turns.roles[place] for place in self.chosen]
+        near = [nearness(datetime.fromtimestamp(at, UTC), times) for at in said_at] if times else np.zeros(len(ages))
         return {
-            "importance": np.array(scores),
-            "recency": np.array([recency(at, now=now, formula=formula) for _, at in said]),
-            "date": np.array([nearness(at, self.meant.times) for _, at in said]),
+            "importance": importances(roles, turns.overrides[self.chosen], ages, formula=formula),
+            "recency": recencies(ages, formula=formula),
+            "date": np.array(near),
         }
 
     # --- Which turns, and which stand beside them ---
 
-    @cached_property
-    def follows(self) -> npt.NDArray[np.bool_]:
-        return np.array(self.turns.follows, dtype=bool)
-
     def before(self, column: Any) -> Any:
         """What each turn's predecessor has in `column`; nothing where none is near."""
         shifted = np.roll(column, 1, axis=0)
-        shifted[~self.follows] = 0
+        shifted[~self.turns.follows] = 0
         return shifted
 
     def beside(self, column: Any) -> Any:
         """The sum of what a turn and those before and after it have."""
         after = np.roll(column, -1, axis=0)
-        after[~np.roll(self.follows, -1)] = 0
+        after[~np.roll(self.turns.follows, -1)] = 0
         return column + self.before(column) + after
 
     @cached_property
     def chosen(self) -> Places:
         """One retrieval alone promises only what it finds itself."""
-        ranks = np.array([_column(self.turns.semantic_rank), _column(self.turns.lexical_rank)])
-        was_found = ~np.isnan(ranks).all(axis=0)
+        was_found = ~(np.isnan(self.turns.semantic_rank) & np.isnan(self.turns.lexical_rank))
         if self.meant.query.mode == "hybrid" and self.meant.vector is not None:
-            is_next = self.before(was_found) & np.array(self.turns.is_searched, dtype=bool)
+            is_next = self.before(was_found) & self.turns.is_searched
             return np.flatnonzero(was_found | is_next)
         return np.flatnonzero(was_found)
 
@@ -102,21 +97,22 @@ class Talk:
 
     @cached_property
     def similarity(self) -> Numbers:
-        return 1.0 - _column(self.turns.distances)
+        return 1.0 - self.turns.distances
 
     @cached_property
     def closeness(self) -> Numbers:
         column = np.full(len(self.turns.ids), np.nan)
         shown = [place for place, bits in enumerate(self.turns.tokens) if bits]
-        if self.meant.tokens is not None and shown:
-            column[shown] = closeness(self.meant.tokens, [bits for bits in self.turns.tokens if bits])
+        if self.meant.tokens is not None and self.meant.vector is not None and shown:
+            texts = [bits for bits in self.turns.tokens if bits]
+            column[shown] = closeness(self.meant.tokens, texts, dimensions=len(self.meant.vector))
         return column
 
     @cached_property
     def answers(self) -> Numbers:
         """How near the question is that a turn follows."""
         usual = (self.similarity[self.chosen], self.closeness[self.chosen])
-        near = answering(self.similarity, self.closeness, usual=usual) * _column(self.turns.is_question)
+        near = answering(self.similarity, self.closeness, usual=usual) * self.turns.is_question
         found: Numbers = self.before(near)
         return found
 
@@ -124,21 +120,22 @@ class Talk:
 
     @cached_property
     def lengths(self) -> Numbers:
-        return np.nan_to_num(_column(self.turns.lengths))
+        return np.nan_to_num(self.turns.lengths)
+
+    @cached_property
+    def held(self) -> Numbers:
+        """How often each of the terms that were looked for stands in each turn."""
+        counts = np.zeros((len(self.turns.ids), len(self.found.wanted)))
+        rows = np.repeat(np.arange(len(counts)), [len(terms) for terms in self.turns.terms])
+        counts[rows, list(chain(*self.turns.terms))] = list(chain(*self.turns.often))
+        return counts
 
     @cached_property
     def frequencies(self) -> Numbers:
         """How often each of the query's words stands in each turn; two words may stand as the same term."""
-        words = defaultdict[int, list[int]](list)
-        for number, terms in enumerate(self.meant.words):
-            for term in terms:
-                words[self.found.wanted.index(term)].append(number)
-        counts = np.zeros((len(self.turns.ids), len(self.meant.words)))
-        for row, terms_of_it, often in zip(counts, self.turns.terms, self.turns.often, strict=True):
-            for place, count in zip(terms_of_it or (), often or (), strict=True):
-                for number in words.get(place, ()):
-                    row[number] += count
-        return counts
+        stands_for = [[term in alternatives for alternatives in self.meant.words] for term in self.found.wanted]
+        found: Numbers = self.held @ np.array(stands_for, dtype=np.float64)
+        return found
 
     def _exact(self, frequencies: Numbers) -> Numbers:
         """The share of the query's identifiers that each holds."""
@@ -148,10 +145,6 @@ class Talk:
 
     @cached_property
     def said_by_named(self) -> Numbers:
-        named = {self.found.wanted.index(term) for term in self.meant.participants}
-        return np.array([not named.isdisjoint(terms or ()) for terms in self.turns.terms], dtype=np.float64)
-
-
-def _column(values: Any) -> Numbers:
-    """With NaN for None."""
-    return np.array(values, dtype=np.float64)
+        named = [term in self.meant.participants for term in self.found.wanted]
+        held: Numbers = np.any(self.held[:, named], axis=1).astype(np.float64)
+        return held

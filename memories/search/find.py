@@ -14,7 +14,8 @@ from memories.providers.reranker import Reranker
 from memories.ranking import Ranking, rank
 from memories.search.candidates import candidates
 from memories.search.hits import Hit, hits
-from memories.search.query import Mode, Query, Scope, Understood, filtered, participants, understand
+from memories.search.participants import participants
+from memories.search.query import Mode, Query, Scope, Understood, understand
 from memories.search.turns import found
 from tenants.models import Tenant
 
@@ -99,8 +100,7 @@ def _rescored(hit: Hit, score: float) -> Hit:
 
 def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:
     query = meant.query
-    messages = filtered(tenant, query, now=now)
-    known = found(tenant, messages, meant)
+    known = found(tenant, meant, now=now)
     ranked = rank(
         candidates(meant, known, now=now),
         weights=weights,

@@ -6,16 +6,15 @@ own index (`memories.search.vector_indexes`), and of the query's words the rares
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
-from django.db.models.expressions import RawSQL
 from pgvector import HalfVector
 
-from memories.models.message import MessageQuerySet
 from memories.models.posting import EVERY_MESSAGE
 from memories.ranking.bm25 import LENGTH_NORMALISATION, SATURATION, USUAL_LENGTH
-from memories.search.query import Understood, is_filtered
+from memories.search.filters import filtered, is_filtered, passing
+from memories.search.query import Query, Understood
 from tenants.isolation import NEIGHBOURS
 from tenants.models import Tenant
 
@@ -125,45 +124,44 @@ class Retrieval:
         is_more = self.is_through_index and self.values["windows"] > NEIGHBOURS
         return MORE_NEIGHBOURS.format(neighbours=min(self.values["windows"], NEIGHBOURS_MAX)) if is_more else ""
 
-    def is_too_narrow_for(self, ranks: Sequence[float | None]) -> bool:
+    def is_too_narrow_for(self, found: int) -> bool:
         """Whether so many of the nearest windows are of few messages that others may be hidden behind them."""
-        found = sum(1 for rank in ranks if rank is not None)
         return self.is_through_index and found < self.values["limit"] and self.values["windows"] < WINDOWS_MAX
 
     def widened(self) -> "Retrieval":
         return replace(self, values=self.values | {"windows": 8 * self.values["windows"]})
 
 
-def retrieval(tenant: Tenant, messages: MessageQuerySet, meant: Understood) -> Retrieval:
-    """The best of `messages` by each retrieval that the query's mode wants; in the scope of the tenant."""
+def retrieval(tenant: Tenant, meant: Understood, *, now: datetime) -> Retrieval:
+    """The best of the messages searched by each retrieval that the query's mode wants; in the scope of the tenant."""
     limit = max(-(-meant.query.candidate_limit // PER_RETRIEVAL), meant.query.top_k)
-    many = tenant.has_vector_index and not (is_filtered(meant.query) and _are_few(messages))
-    return _by_index(tenant, messages, meant, limit=limit) if many else _exact(tenant, messages, meant, limit=limit)
+    many = tenant.has_vector_index and not (is_filtered(meant.query) and _are_few(tenant, meant.query, now=now))
+    return (_by_index if many else _exact)(tenant, meant, limit=limit, now=now)
 
 
-def _are_few(messages: MessageQuerySet) -> bool:
-    return messages.order_by().values("pk")[: EXACT_UP_TO + 1].count() <= EXACT_UP_TO
+def _are_few(tenant: Tenant, query: Query, *, now: datetime) -> bool:
+    return filtered(tenant, query, now=now).order_by().values("pk")[: EXACT_UP_TO + 1].count() <= EXACT_UP_TO
 
 
-def _exact(tenant: Tenant, messages: MessageQuerySet, meant: Understood, *, limit: int) -> Retrieval:
-    passing, values = compiled(messages, prefix="passing")
-    clauses = [ELIGIBLE.format(passing=passing)]
+def _exact(tenant: Tenant, meant: Understood, *, limit: int, now: datetime) -> Retrieval:
+    searched, values = passing(tenant, meant.query, now=now)
+    clauses = [ELIGIBLE.format(passing=searched)]
     clauses += [NEAREST.format(vector=_vector(meant))] if meant.vector is not None else []
     clauses += [MATCHING.format(rarity=RARITY, share=SHARE)] if meant.words else []
     given = values | _values(tenant, meant, limit=limit)
     return Retrieval(",".join(clauses), given, passing="turn.id IN (SELECT id FROM eligible)", vector=_vector(meant))
 
 
-def _by_index(tenant: Tenant, messages: MessageQuerySet, meant: Understood, *, limit: int) -> Retrieval:
-    passing, values = _correlated(messages, "near.message_id", prefix="near")
-    passes = "" if meant.query.include_archived and not is_filtered(meant.query) else PASSES.format(passing=passing)
+def _by_index(tenant: Tenant, meant: Understood, *, limit: int, now: datetime) -> Retrieval:
+    of_near, values = passing(tenant, meant.query, now=now, row="near.message_id")
+    passes = "" if meant.query.include_archived and not is_filtered(meant.query) else PASSES.format(passing=of_near)
     clauses = [CORPUS]
     if meant.vector is not None:
         indexed = f"near.vector::halfvec({len(meant.vector)})"
         clauses.append(NEAREST_BY_INDEX.format(indexed=indexed, vector=_vector(meant), passes=passes))
     if meant.words:
         clauses.append(MATCHING_THE_RAREST.format(rarity=RARITY, share=SHARE, passes=passes))
-    of_turn, more = _correlated(messages, "turn.id", prefix="turn")
+    of_turn, more = passing(tenant, meant.query, now=now, row="turn.id")
     # Turns around are read with the archived ones or without: where nothing else is filtered, all of them pass.
     is_searched = f"EXISTS ({of_turn})" if is_filtered(meant.query) else "true"
     given = values | more | _values(tenant, meant, limit=limit)
@@ -196,17 +194,3 @@ def _vector(meant: Understood) -> str:
 def _columns(words: Sequence[Collection[str]]) -> tuple[list[int], list[str]]:
     pairs = [(number, term) for number, alternatives in enumerate(words) for term in alternatives]
     return [number for number, _ in pairs], [term for _, term in pairs]
-
-
-def _correlated(messages: MessageQuerySet, row: str, *, prefix: str) -> tuple[str, dict[str, Any]]:
-    return compiled(messages.filter(pk=RawSQL(row, ())), prefix=prefix)  # noqa: S611 - one of two names of ours
-
-
-def compiled(messages: MessageQuerySet, *, prefix: str) -> tuple[str, dict[str, Any]]:
-    """SQL that selects the ids of `messages`, and its values by names that begin with `prefix`."""
-    try:
-        sql, params = messages.order_by().values("pk").query.sql_with_params()
-    except EmptyResultSet:
-        return "SELECT NULL::uuid WHERE false", {}
-    values = {f"{prefix}{number}": value for number, value in enumerate(params)}
-    return sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in values), values

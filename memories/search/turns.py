@@ -2,12 +2,16 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from memories.models.message import MessageQuerySet
+import numpy as np
+import numpy.typing as npt
+
 from memories.models.posting import EVERY_MESSAGE
+from memories.ranking import Numbers
 from memories.ranking.bm25 import rarity
 from memories.search.query import Understood
 from memories.search.retrieval import Retrieval, retrieval
@@ -68,8 +72,8 @@ SELECT
 FROM (SELECT) AS always LEFT JOIN turn ON true
 LEFT JOIN LATERAL ({near}) AS near ON true
 LEFT JOIN LATERAL (
-    SELECT max(length) AS length, array_agg(array_position(%(wanted)s::text[], term) - 1) AS terms,
-        array_agg(frequency) AS often
+    SELECT max(length) AS length, coalesce(array_agg(array_position(%(wanted)s::text[], term) - 1), '{{}}') AS terms,
+        coalesce(array_agg(frequency), '{{}}') AS often
     FROM memories_posting WHERE tenant_id = %(tenant)s AND message_id = turn.id AND term = ANY(%(wanted)s)
 ) AS held ON true
 ORDER BY conversation_id, created_at, turn.id
@@ -81,6 +85,8 @@ WHERE (is_found OR is_next OR is_before)
     AND tenant_id = %(tenant)s AND message_id = turn.id AND model = %(model)s
 ORDER BY distance LIMIT 1
 """
+NUMBERS = ("said_at", "overrides", "is_question", "semantic_rank", "lexical_rank", "distances", "lengths")
+TRUTHS = ("follows", "is_searched")
 NO_WINDOW = "SELECT NULL::float8 AS distance, NULL::bytea AS tokens"
 NOTHING = {
     "nearest": "nearest AS (SELECT NULL::uuid AS message_id, 0.0 AS distance WHERE false)",
@@ -89,30 +95,37 @@ NOTHING = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Turns:
     """Turns by column, in the order in which they were said, conversation by conversation.
 
     `said_at`: seconds since 1970. `follows`: the turn in the row before is the one before it, at most an hour earlier.
     `is_searched`: it was found, or it comes after what was and passes the filters. `terms`: places in `Found.wanted` of
-    the terms that stand in it so `often`. Ranks count from 1. None where there is none.
+    the terms that stand in it so `often`. Ranks count from 1. Where there is none: NaN, and None for tokens.
     """
 
-    ids: Sequence[UUID] = ()
-    conversations: Sequence[UUID] = ()
-    said_at: Sequence[float] = ()
-    roles: Sequence[str] = ()
-    overrides: Sequence[float | None] = ()
-    is_question: Sequence[bool] = ()
-    follows: Sequence[bool] = ()
-    semantic_rank: Sequence[float | None] = ()
-    lexical_rank: Sequence[float | None] = ()
-    is_searched: Sequence[bool] = ()
-    distances: Sequence[float | None] = ()
-    tokens: Sequence[bytes | None] = ()
-    lengths: Sequence[int | None] = ()
-    terms: Sequence[Sequence[int] | None] = ()
-    often: Sequence[Sequence[int] | None] = ()
+    ids: Sequence[UUID]
+    conversations: Sequence[UUID]
+    said_at: Numbers
+    roles: Sequence[str]
+    overrides: Numbers
+    is_question: Numbers
+    follows: npt.NDArray[np.bool_]
+    semantic_rank: Numbers
+    lexical_rank: Numbers
+    is_searched: npt.NDArray[np.bool_]
+    distances: Numbers
+    tokens: Sequence[bytes | None]
+    lengths: Numbers
+    terms: Sequence[Sequence[int]]
+    often: Sequence[Sequence[int]]
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[Any]]) -> "Turns":
+        names = [field.name for field in fields(cls)]
+        columns: dict[str, Any] = dict(zip(names, zip(*rows, strict=True) if rows else [()] * len(names), strict=True))
+        numbers = {name: np.array(columns[name], dtype=np.float64) for name in NUMBERS}
+        return cls(**columns | numbers | {name: np.array(columns[name], dtype=bool) for name in TRUTHS})
 
 
 @dataclass(frozen=True)
@@ -132,11 +145,11 @@ class Found:
         return [rarity(messages, of=self.total) for messages in self.messages_with]
 
 
-def found(tenant: Tenant, messages: MessageQuerySet, meant: Understood) -> Found:
-    """What of `messages` each retrieval finds, with the turns around; in the scope of the tenant."""
-    search = retrieval(tenant, messages, meant)
+def found(tenant: Tenant, meant: Understood, *, now: datetime) -> Found:
+    """What of the messages searched each retrieval finds, with the turns around; in the scope of the tenant."""
+    search = retrieval(tenant, meant, now=now)
     result = _found(search, meant)
-    while search.is_too_narrow_for(result.turns.semantic_rank):
+    while search.is_too_narrow_for(int(np.isfinite(result.turns.semantic_rank).sum())):
         search = search.widened()
         result = _found(search, meant)
     return result
@@ -147,7 +160,7 @@ def _found(search: Retrieval, meant: Understood) -> Found:
     values = search.values | {
         "archived": meant.query.include_archived,
         "before": 1,
-        "after": 2,
+        "after": 1,
         "question": QUESTION,
         "with_tokens": meant.tokens is not None,
         "wanted": wanted,
@@ -167,7 +180,7 @@ def _read(rows: Sequence[Any], meant: Understood, wanted: Sequence[str]) -> Foun
     total, counted, *_ = rows[0]
     messages_with = {int(word): int(messages) for word, messages in counted or ()}
     return Found(
-        turns=Turns(*list(zip(*rows, strict=True))[2:]) if rows[0][2] else Turns(),
+        turns=Turns.of([row[2:] for row in rows if row[2]]),
         wanted=wanted,
         messages_with=[messages_with.get(word, 0) for word in range(len(meant.words))],
         total=int(total),

@@ -54,7 +54,7 @@ def rarity(word, total):
 
 def semantic(explained):
     if explained["closeness"] is not None:
-        return min(max(2 * explained["closeness"], 0), 1)
+        return min(max(2.2 * explained["closeness"], 0), 1)
     return min(max(2 / 3 * (explained["similarity"] or 0), 0), 1)
 
 
@@ -62,7 +62,7 @@ def answers(question, hits):
     """`hits` are all the candidates of the query: what is usual is their median."""
     if question["closeness"] is not None:
         usual = median(hit["explain"]["closeness"] for hit in hits)
-        return min(max(2.4 * (question["closeness"] - usual - 0.1), 0), 1)
+        return min(max(2.6 * (question["closeness"] - usual - 0.09), 0), 1)
     usual = median(hit["explain"]["similarity"] for hit in hits)
     return min(max(1.64 * (question["similarity"] - usual - 0.14), 0), 1)
 

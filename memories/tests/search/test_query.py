@@ -10,7 +10,7 @@ from memories.models import Message
 from memories.providers.base import Vectors
 from memories.providers.mock import MockProvider
 from memories.search import Query, search
-from memories.search.query import participants
+from memories.search.participants import participants
 from memories.tests.search.talk import NOW, ask, contents, told
 from tenants.isolation import tenant_scope
 from tenants.models import EndUser, Tenant

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from memories.models import Message
 from memories.providers.mock import MockProvider
+from memories.ranking import Numbers
 from memories.ranking.bm25 import covered, rarity
 from memories.ranking.words import alternatives, terms
 from memories.search import Query
-from memories.search.query import Understood, filtered, understand
+from memories.search.query import Understood, understand
 from memories.search.turns import found
 from memories.tests.search.talk import NOW, told
 from tenants.isolation import tenant_scope
@@ -47,14 +48,14 @@ class Retrieved:
 def retrieved(tenant: Tenant, text: str, **fields) -> Retrieved:
     query = Query(text, **fields)
     with tenant_scope(tenant):
-        known = found(tenant, filtered(tenant, query, now=NOW), meant_by(tenant, query))
+        known = found(tenant, meant_by(tenant, query), now=NOW)
     by_rank = (known.turns.semantic_rank, known.turns.lexical_rank)
     semantic, lexical = (_in_order(known.turns.ids, ranks) for ranks in by_rank)
     return Retrieved(semantic, lexical, known.messages_with, known.total)
 
 
-def _in_order(ids: Sequence[UUID], ranks: Sequence[float | None]) -> list[UUID]:
-    return [one for _, one in sorted((rank, one) for rank, one in zip(ranks, ids, strict=True) if rank)]
+def _in_order(ids: Sequence[UUID], ranks: Numbers) -> list[UUID]:
+    return [one for _, one in sorted((rank, one) for rank, one in zip(ranks, ids, strict=True) if rank > 0)]
 
 
 def by_hand(messages: Sequence[Message], query: str) -> dict[Message, float]:
