@@ -5,9 +5,8 @@ No text is kept: keys are digests, values are vectors, ids and numbers.
 
 import hashlib
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
@@ -17,8 +16,6 @@ from memories import metrics
 from memories.providers.base import EmbeddingProvider, TokenProvider, Vectors, model_key
 from memories.ranking.late_interaction import packed
 from tenants import positions
-
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -60,17 +57,14 @@ def results_prefix(tenant_id: uuid.UUID) -> str:
     return f"results:{tenant_id}:"
 
 
-def result(key: str, find: Callable[[], R]) -> tuple[R, bool]:
-    """What stands under `key`, or what `find` finds, kept from then on; and whether it stood there.
+def answer(key: str) -> Any:
+    """What was kept under `key`; None where nothing is."""
+    return cache.get(key)
 
-    Kept for MEMORY_CACHE_SEARCH_TTL_SECONDS.
-    """
-    known: R | None = cache.get(key)
-    if known is not None:
-        return known, True
-    found = find()
-    cache.set(key, found, timeout=settings.MEMORY_CACHE_SEARCH_TTL_SECONDS)
-    return found, False
+
+def keep(key: str, answer: object) -> None:
+    """For MEMORY_CACHE_SEARCH_TTL_SECONDS."""
+    cache.set(key, answer, timeout=settings.MEMORY_CACHE_SEARCH_TTL_SECONDS)
 
 
 def forget_results(tenant_id: uuid.UUID) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,13 +10,14 @@ from django.conf import settings
 
 from memories import metrics, search_cache
 from memories.providers import reranker
-from memories.providers.base import EmbeddingProvider
+from memories.providers.base import EmbeddingProvider, model_key
 from memories.providers.reranker import Reranker
+from memories.providers.sentence_transformer import SentenceTransformerProvider
 from memories.ranking import Ranking, rank
 from memories.search.candidates import candidates
 from memories.search.hits import Hit, hits
-from memories.search.participants import participants
-from memories.search.query import Mode, Query, Scope, Understood, understand
+from memories.search.participants import at, participants, places
+from memories.search.query import Mode, Query, Scope, Understood, read, understand
 from memories.search.turns import found
 from tenants.models import Tenant
 
@@ -28,14 +30,26 @@ RERANK = "rerank"
 
 @dataclass(frozen=True)
 class Result:
-    """`degraded`: the query could not be embedded, so the answer is by words alone; `cached`: it was ranked before."""
+    """`weights`: those that applied; `cached`: it was ranked before."""
 
     hits: Sequence[Hit]
-    degraded: bool
     weights: Mapping[str, float]
     meant: Understood
     ranking: Ranking
     cached: bool
+
+    @property
+    def degraded(self) -> bool:
+        """The query could not be embedded, so the answer is by words alone."""
+        return self.meant.degraded
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is kept of a search; no text, and so of the participants only their places in the query."""
+
+    named: Sequence[int]
+    ranking: Ranking
 
 
 def search(
@@ -49,10 +63,10 @@ def search(
 ) -> Result:
     """The `top_k` best messages of `tenant`, best first.
 
-    `scope` makes the transaction that sees the tenant's rows, or those of one end user of it: one before the query is
-    embedded, if it may name somebody, and one after, so that none is open meanwhile. `weights`, any of those of the
-    setting, go over the tenant's own, for trying them out. Where a reranker is set it has the last word, outside of any
-    transaction.
+    `scope` makes the transaction that sees the tenant's rows, or those of one end user of it. While a vendor embeds the
+    query none is open: there is one before, if the query may name somebody, and one after. A model that runs here
+    answers sooner than a transaction ends and another begins. `weights`, any of those of the setting, go over the
+    tenant's own, for trying them out. Where a reranker is set it has the last word, outside of any transaction.
     """
     started, model = time.perf_counter(), reranker()
     wide = max(query.top_k, settings.MEMORY_RERANKER_CANDIDATES) if model else query.top_k
@@ -72,14 +86,35 @@ def _search(
     now: datetime,
     weights: Mapping[str, float],
 ) -> Result:
+    applying, model = _weights(tenant, weights, query.mode), model_key(provider)
+    # Before the scope chooses a database: a replica may lack what a later key stands for.
+    key = search_cache.results_key(tenant.pk, query, applying, model, tenant.language)
+    if known := search_cache.answer(key):
+        meant = read(tenant, query, named=at(query, known.named), model=model, now=now)
+        with scope():
+            return Result(hits(tenant, query, known.ranking.ranked), applying, meant, known.ranking, cached=True)
+    with scope() if isinstance(provider, SentenceTransformerProvider) else nullcontext():
+        result = _found(tenant, query, scope=scope, provider=provider, now=now, weights=weights)
+    if not result.degraded:
+        search_cache.keep(key, Answer(places(query, result.meant.participants), result.ranking))
+    return result
+
+
+def _found(
+    tenant: Tenant,
+    query: Query,
+    *,
+    scope: Scope,
+    provider: EmbeddingProvider,
+    now: datetime,
+    weights: Mapping[str, float],
+) -> Result:
     named = participants(tenant, query, scope=scope, now=now)
     meant = understand(tenant, query, named=named, provider=provider, now=now)
     applying = _weights(tenant, weights, query.mode, degraded=meant.degraded)
-    # Before the scope chooses a database: a replica may lack what a later key stands for.
-    key = search_cache.results_key(tenant.pk, meant.query, meant.degraded, applying, meant.model)
     with scope():
-        ranking, cached = search_cache.result(key, lambda: _ranking(tenant, meant, applying, now=now))
-        return Result(hits(tenant, query, ranking.ranked), meant.degraded, applying, meant, ranking, cached)
+        ranking = _ranking(tenant, meant, applying, now=now)
+        return Result(hits(tenant, query, ranking.ranked), applying, meant, ranking, cached=False)
 
 
 def _reranked(result: Result, model: Reranker, *, top_k: int) -> Result:
@@ -111,7 +146,7 @@ def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *,
     return Ranking(ranked, known.messages_with, known.total)
 
 
-def _weights(tenant: Tenant, tried: Mapping[str, float], mode: Mode, *, degraded: bool) -> dict[str, float]:
+def _weights(tenant: Tenant, tried: Mapping[str, float], mode: Mode, *, degraded: bool = False) -> dict[str, float]:
     """Those that apply; a retrieval that takes no part has none, the only one that does has never none."""
     weights: dict[str, float] = {**settings.MEMORY_RANKING_WEIGHTS, **(tenant.ranking_weights or {}), **tried}
     if mode == "hybrid" and not degraded:

@@ -1,5 +1,6 @@
 """Who of those that speak in a tenant's messages is named in a query."""
 
+from collections.abc import Collection
 from datetime import datetime
 
 from memories.ranking.words import names
@@ -31,3 +32,13 @@ def _speaking(tenant: Tenant, query: Query, terms: list[str], *, now: datetime) 
     with planned_once() as cursor:
         cursor.execute(SPEAKING.format(spoken=spoken), {**values, "terms": terms, "tenant": tenant.pk})
         return [term for (term,) in cursor.fetchall()]
+
+
+def places(query: Query, named: Collection[str]) -> list[int]:
+    """Which of the names that the query may hold these terms are: numbers alone, which say nothing without it."""
+    return [place for place, term in enumerate(names(query.text)) if term in named]
+
+
+def at(query: Query, places: Collection[int]) -> dict[str, str]:
+    """The participants at such places."""
+    return {term: word for place, (term, word) in enumerate(names(query.text).items()) if place in places}

@@ -44,12 +44,14 @@ class Query:
 class Understood:
     """A query as it was read.
 
-    `participants`: who is named, as terms; `words`: the alternatives of each of the others, if words are searched for;
+    `text`: what of it is embedded; `participants`: who is named, as terms; `words`: the alternatives of each of the
+    others, if words are searched for;
     `vector` and the signs of its `tokens`: its embedding under `model`, None where none is wanted, the model shows no
     tokens, or none could be had (`degraded`).
     """
 
     query: Query
+    text: str
     participants: Sequence[str]
     words: Sequence[frozenset[str]]
     times: Sequence[Span]
@@ -70,23 +72,27 @@ class Understood:
         return [part for part, found in given.items() if found]
 
 
+def read(tenant: Tenant, query: Query, *, named: Mapping[str, str], model: str, now: datetime) -> Understood:
+    """The query, read without being embedded; `named` are its participants.
+
+    A name says who spoke, which is another question than what it was about: it is matched with the speaker and not
+    embedded.
+    """
+    text = without_speakers(query.text, named)
+    words = () if query.mode == "semantic" else alternatives(text, language=tenant.language)
+    return Understood(query, text, tuple(named), words, spans(query.text, now=now), model)
+
+
 def understand(
     tenant: Tenant, query: Query, *, named: Mapping[str, str], provider: EmbeddingProvider, now: datetime
 ) -> Understood:
-    """Read and embed the query, outside of any transaction; `named` are its participants.
-
-    A name says who spoke, which is another question than what it was about: it is matched with the speaker and not
-    embedded. Without the provider the answer is by words, not an error.
-    """
-    text = without_speakers(query.text, named)
-    words = alternatives(text, language=tenant.language)
-    read = Understood(query, tuple(named), words, spans(query.text, now=now), model_key(provider))
+    """Read and embed the query. Without the provider the answer is by words, not an error."""
+    meant = read(tenant, query, named=named, model=model_key(provider), now=now)
     if query.mode == "lexical":
-        return read
+        return meant
     try:
-        embedded = search_cache.query_embedding(provider, text)
+        embedded = search_cache.query_embedding(provider, meant.text)
     except ProviderError as error:
         log.warning("search_degraded", reason=str(error))
-        return replace(read, degraded=True)
-    heard = words if query.mode == "hybrid" else ()
-    return replace(read, words=heard, vector=embedded.vector, tokens=embedded.tokens)
+        return replace(meant, words=alternatives(meant.text, language=tenant.language), degraded=True)
+    return replace(meant, vector=embedded.vector, tokens=embedded.tokens)

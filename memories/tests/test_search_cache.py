@@ -15,7 +15,6 @@ from memories.ingest import NewMessage, store
 from memories.models import Message
 from memories.providers.base import Vectors
 from memories.providers.mock import MockProvider
-from memories.ranking import Ranking
 from memories.search import Query, search
 from memories.tests.helpers import embed_all, redis_client, searched, without_redis
 from tenants.isolation import tenant_scope
@@ -149,8 +148,9 @@ def test_what_was_ranked_before_a_write_is_not_kept_for_after(told) -> None:
     """A write that is committed while a search runs: what that search found goes under the old name."""
     before = search_cache.results_key(told.pk, "query")
     _delete(told)
-    search_cache.result(before, lambda: Ranking([], [], total=0))
-    assert search_cache.result(search_cache.results_key(told.pk, "query"), lambda: "anew") == ("anew", False)
+    search_cache.keep(before, "of before")
+    assert search_cache.answer(before) == "of before"
+    assert search_cache.answer(search_cache.results_key(told.pk, "query")) is None
 
 
 def test_a_forgotten_generation_never_comes_back(told) -> None:
