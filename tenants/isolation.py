@@ -21,12 +21,13 @@ TENANT_ROLE = "memory_tenant"
 MAINTENANCE_ROLE = "memory_maintenance"
 NEIGHBOURS = 100  # that an index of vectors is asked for at once; where a filter refuses some, it goes on in order
 # What searches go by is set with the scope, which spares each of them a statement of its own. To compile a statement
-# (`jit`) takes longer than any of ours.
+# (`jit`) takes longer than any of ours. Of plans see `tenants.statements`.
 ENTER = (
     "SELECT set_config('role', %s, true), set_config('memory.tenant_id', %s, true),"
     " set_config('memory.end_user_id', %s, true),"
     f" set_config('hnsw.ef_search', '{NEIGHBOURS}', true), set_config('hnsw.iterative_scan', 'relaxed_order', true),"
-    " set_config('hnsw.max_scan_tuples', '100000', true), set_config('jit', 'off', true)"
+    " set_config('hnsw.max_scan_tuples', '100000', true), set_config('jit', 'off', true),"
+    " set_config('plan_cache_mode', 'force_generic_plan', true)"
 )
 ENTER_REPLICA = f"{ENTER}, pg_last_wal_replay_lsn() - '0/0' >= %s"
 

@@ -99,6 +99,7 @@ corpus AS (
 PASSES = "CROSS JOIN LATERAL ({passing} OFFSET 0) AS passes"
 MORE_NEIGHBOURS = "SET LOCAL hnsw.ef_search = {neighbours}"
 NEIGHBOURS_MAX = 1_000  # of pgvector
+OF_QUERY = ("vector", "numbers", "terms", "wanted")  # what the next query of the tenant has otherwise
 
 RARITY = "ln(1 + (greatest(total - messages, 0) + 0.5) / (messages + 0.5))"
 SHARE = "rarity * frequency / (frequency + %(k1)s * (1 - %(b)s + %(b)s * length / %(usual)s))"
@@ -110,6 +111,7 @@ class Retrieval:
 
     `corpus` (total) and `counted` (word, messages) say of how many messages, and how many hold a word of the query.
     `passing` is a condition on `turn.id`: whether a turn is one of the messages searched; `vector` is the query's.
+    `beside`: the values that are of no account for how it is best done.
     """
 
     clauses: str
@@ -117,6 +119,7 @@ class Retrieval:
     passing: str
     vector: str
     is_through_index: bool = False
+    beside: Collection[str] = ()
 
     @property
     def before(self) -> str:
@@ -166,7 +169,8 @@ def _by_index(tenant: Tenant, meant: Understood, *, limit: int, now: datetime) -
     is_searched = f"EXISTS ({of_turn})" if is_filtered(meant.query) else "true"
     given = values | more | _values(tenant, meant, limit=limit)
     by_vector = meant.vector is not None  # words alone go through no index of vectors
-    return Retrieval(",".join(clauses), given, is_searched, _vector(meant), is_through_index=by_vector)
+    beside = () if is_filtered(meant.query) else OF_QUERY
+    return Retrieval(",".join(clauses), given, is_searched, _vector(meant), is_through_index=by_vector, beside=beside)
 
 
 def _values(tenant: Tenant, meant: Understood, *, limit: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from memories.search.query import Understood
 from memories.search.retrieval import Retrieval, retrieval
 from tenants.databases import reading
 from tenants.models import Tenant
-from tenants.statements import planned_anew
+from tenants.statements import planned_for_values
 
 # A question mark, whatever quotes, brackets or notes follow it.
 QUESTION = r"[?？؟]\W*(\[[^]]*\]\s*)?$"
@@ -42,7 +42,8 @@ ORDER BY anchor.id, turn.created_at, turn.id
 """
 # `anchors` are what is found. Turns further than an hour apart are not about the same. A turn `follows` if the one
 # before it is here, too; since rows are in the order in which they were said, that is then the row before. Vectors are
-# read of what may be a candidate, or the question before one.
+# read of what may be a candidate, or the question before one. The words of what comes after the turn after a find are
+# not asked for: they moved no figure of `evaluate`.
 TURNS = """
 anchors AS MATERIALIZED (
     SELECT message_id, max(semantic) AS semantic, max(lexical) AS lexical FROM (
@@ -165,7 +166,10 @@ def _found(search: Retrieval, meant: Understood) -> Found:
         "with_tokens": meant.tokens is not None,
         "wanted": wanted,
     }
-    return _read(_rows(search.before, _statement(search, meant), values), meant, wanted)
+    if search.before:
+        with reading().cursor() as cursor:
+            cursor.execute(search.before)
+    return _read(_rows(_statement(search, meant), values, beside=search.beside), meant, wanted)
 
 
 def _statement(search: Retrieval, meant: Understood) -> str:
@@ -193,16 +197,13 @@ def around(
     """Each message, by its id, with up to so many turns before and after it in its conversation, oldest first."""
     asked = {"tenant": tenant.pk, "ids": list(messages), "before": before, "after": after, "archived": archived}
     runs = defaultdict(list)
-    for anchor, turn in _rows("", AROUND.format(before=BEFORE, after=AFTER), asked):
+    for anchor, turn in _rows(AROUND.format(before=BEFORE, after=AFTER), asked):
         runs[anchor].append(turn)
     return runs
 
 
-def _rows(before: str, sql: str, values: dict[str, Any]) -> list[Any]:
+def _rows(sql: str, values: dict[str, Any], *, beside: Collection[str] = ()) -> list[Any]:
     """Of plain SQL: hundreds of ids as one array cost the ORM and the planner far more one by one."""
-    if before:
-        with reading().cursor() as cursor:
-            cursor.execute(before)
-    with planned_anew() as cursor:
+    with planned_for_values(beside=beside) as cursor:
         cursor.execute(sql, values)
         return list(cursor.fetchall())

@@ -10,6 +10,8 @@ from django_prometheus.db.backends.postgresql.base import (  # type: ignore[impo
 )
 from django_prometheus.db.common import ExportingCursorWrapper  # type: ignore[import-untyped]
 
+PLANS = 30  # that a connection keeps; that of a search takes 0.7 MB of PostgreSQL's memory
+
 
 @cache
 def timed(cursor: type, alias: str, vendor: str) -> Any:
@@ -25,6 +27,10 @@ class Operations(DatabaseOperations):
 
 class DatabaseWrapper(TimedDatabaseWrapper):  # type: ignore[misc]
     ops_class = Operations
+
+    def _configure_connection(self, connection: Any) -> bool:
+        connection.prepared_max = PLANS
+        return bool(super()._configure_connection(connection))
 
     def get_connection_params(self) -> dict[str, Any]:
         given = base.DatabaseWrapper.get_connection_params(self)

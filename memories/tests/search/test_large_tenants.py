@@ -161,9 +161,11 @@ def plan_of(tenant: Tenant, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
     seen: list[str] = []
     run = turns._rows
 
-    def explained(before: str, sql: str, values: dict[str, Any]) -> Sequence[Any]:
-        seen.extend(line for (line,) in run("SET LOCAL enable_sort = off", f"EXPLAIN {sql}", values))
-        return run(before, sql, values)
+    def explained(sql: str, values: dict[str, Any], **how: Any) -> Sequence[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_sort = off")
+        seen.extend(line for (line,) in run(f"EXPLAIN {sql}", values, **how))
+        return run(sql, values, **how)
 
     monkeypatch.setattr(turns, "_rows", explained)
     ask(tenant, text)
