@@ -102,7 +102,8 @@ NEIGHBOURS_MAX = 1_000  # of pgvector
 OF_QUERY = ("vector", "numbers", "terms", "wanted")  # what the next query of the tenant has otherwise
 
 RARITY = "ln(1 + (greatest(total - messages, 0) + 0.5) / (messages + 0.5))"
-SHARE = "rarity * frequency / (frequency + %(k1)s * (1 - %(b)s + %(b)s * length / %(usual)s))"
+DAMPING = "%(k1)s::float8 * (1 - %(b)s::float8 + %(b)s::float8 * length / %(usual)s::float8)"
+SHARE = f"rarity * frequency / (frequency + {DAMPING})"
 
 
 @dataclass(frozen=True)
