@@ -99,7 +99,7 @@ def serving(
 
     command = [
         application if part == "memory_layer.wsgi:application" else part
-        for part in stack.api_command(workers=workers, threads=threads or stack.API_THREADS)
+        for part in stack.api_command(workers=workers, threads=threads)
     ]
     with _listening(command, place / f"{application.partition('.')[0]}.log", variables, answers_at) as server:
         yield server

@@ -1,5 +1,6 @@
-"""The importance of a message at a moment: one formula, in Python and as SQL (SPEC §3.3)."""
+"""The importance of a message at a moment: one formula, for one, for many and as SQL (SPEC §3.3)."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,33 +37,33 @@ class Formula:
 
 def recency(created_at: datetime, *, now: datetime, formula: Formula) -> float:
     """`2^(-age/half-life)`, 0 to 1; 1 for a clock that runs behind."""
-    return float(recencies(_age(created_at, now=now), formula=formula)[0])
+    age_days = (now - created_at).total_seconds() / SECONDS_PER_DAY
+    return math.exp2(-min(max(age_days / formula.half_life_days, 0.0), HALVINGS_MAX))
 
 
 def importance(role: str, override: float | None, created_at: datetime, *, now: datetime, formula: Formula) -> float:
     """The weighted mean of recency, role and, where there is one, the override; 0 to 1."""
-    given = np.array([override], dtype=np.float64)
-    return float(importances([role], given, _age(created_at, now=now), formula=formula)[0])
-
-
-def _age(created_at: datetime, *, now: datetime) -> Numbers:
-    return np.array([(now - created_at).total_seconds()])
+    parts = [(formula.recency, recency(created_at, now=now, formula=formula)), (formula.role, ROLE_WEIGHTS[role])]
+    if override is not None:
+        parts.append((formula.explicit, override))
+    total = sum(weight for weight, _ in parts)
+    return sum(weight * value for weight, value in parts) / total if total else 0.0
 
 
 def recencies(ages: Numbers, *, formula: Formula) -> Numbers:
-    """`recency` of many, by their ages in seconds."""
+    """`recency` of many messages, by their ages in seconds."""
     halvings = np.clip(ages / SECONDS_PER_DAY / formula.half_life_days, 0.0, HALVINGS_MAX)
     return np.exp2(-halvings)
 
 
 def importances(roles: Sequence[str], overrides: Numbers, ages: Numbers, *, formula: Formula) -> Numbers:
-    """`importance` of many, by their ages in seconds; NaN for no override."""
-    weights = [ROLE_WEIGHTS[role] for role in roles]
+    """`importance` of many messages, by their ages in seconds; NaN for no override."""
+    of_roles = np.array([ROLE_WEIGHTS[role] for role in roles])
     explicit = np.where(np.isnan(overrides), 0.0, formula.explicit)
-    always = formula.recency * recencies(ages, formula=formula) + formula.role * np.array(weights)
+    score = formula.recency * recencies(ages, formula=formula) + formula.role * of_roles
     total = formula.recency + formula.role + explicit
     none = np.zeros(len(roles))  # where nothing has a weight
-    found: Numbers = np.divide(always + explicit * np.nan_to_num(overrides), total, out=none, where=total > 0)
+    found: Numbers = np.divide(score + explicit * np.nan_to_num(overrides), total, out=none, where=total > 0)
     return found
 
 

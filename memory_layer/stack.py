@@ -21,17 +21,22 @@ from tenants.models import ApiKey, Scope
 
 EMBEDDING, EXTRACTION = "embed,maintenance", "extract"
 QUEUES = f"{EMBEDDING},{EXTRACTION}"
-API_THREADS = 8
+LOCAL_MODELS = ("sentence_transformer", "mock")
 OPERATOR = "admin"
 
 
-def api_command(*, workers: int = 1, threads: int = API_THREADS) -> list[str]:
+def api_threads() -> int:
+    """Of each process: more only take turns where the model runs here; where a vendor embeds, requests wait for it."""
+    return 4 if settings.MEMORY_EMBEDDING_PROVIDER in LOCAL_MODELS else 16
+
+
+def api_command(*, workers: int = 1, threads: int | None = None) -> list[str]:
     """granian with blocking threads: measured against gunicorn in docs/adr/0003."""
     as_json = settings.MEMORY_LOG_FORMAT == "json"
     return python(
         *("-m", "granian", "memory_layer.wsgi:application", "--interface", "wsgi", "--no-ws"),
         *("--host", settings.MEMORY_HOST, "--port", str(settings.MEMORY_PORT)),
-        *("--workers", str(workers), "--blocking-threads", str(threads), "--log-level", "error"),
+        *("--workers", str(workers), "--blocking-threads", str(threads or api_threads()), "--log-level", "error"),
         *(("--log-config", str(settings.BASE_DIR / "memory_layer" / "granian_log.json")) if as_json else ()),
         *("--respawn-failed-workers", "--workers-kill-timeout", "15"),
     )

@@ -1,12 +1,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import transaction
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from memories.importance import Formula, importance, importance_sql, recency, recency_sql
+from memories.importance import Formula, importance, importance_sql, importances, recencies, recency, recency_sql
 from memories.models import Message, Role
 from memories.tests.factories import ConversationFactory
 
@@ -41,6 +42,17 @@ def test_values_of_the_contract(role: str, override: float | None, days: int, ex
 
 def test_the_settings_hold_the_contracts_formula() -> None:
     assert Formula.from_settings() == DEFAULT
+
+
+@given(messages, formulas)
+def test_many_are_as_each_of_them(drawn: list[tuple[str, float | None, timedelta]], formula: Formula) -> None:
+    roles, overrides, ages = zip(*drawn, strict=True)
+    known = np.array(overrides, dtype=np.float64), np.array([age.total_seconds() for age in ages])
+    each = [importance(role, override, NOW - age, now=NOW, formula=formula) for role, override, age in drawn]
+    assert importances(roles, *known, formula=formula) == pytest.approx(each)
+    assert recencies(known[1], formula=formula) == pytest.approx(
+        [recency(NOW - age, now=NOW, formula=formula) for age in ages]
+    )
 
 
 @pytest.mark.django_db

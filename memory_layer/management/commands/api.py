@@ -14,9 +14,7 @@ class Command(PartCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workers", type=int, default=1, help="processes; each loads the local model (default 1)")
-        parser.add_argument(
-            "--threads", type=int, default=stack.API_THREADS, help="threads of each (default %(default)s)"
-        )
+        parser.add_argument("--threads", type=int, help="of each (default 4; 16 where a vendor embeds)")
 
     def command(self, options: dict[str, Any]) -> Sequence[str]:
         return stack.api_command(workers=options["workers"], threads=options["threads"])
