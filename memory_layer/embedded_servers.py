@@ -29,16 +29,25 @@ from redis.retry import Retry
 PATIENCE_SECONDS = 120.0  # crash recovery after a busy hour takes a while
 LONGEST_SOCKET_PATH = 103  # bytes: what macOS takes; Linux takes 107
 PLAIN_PATH = re.compile(r"[\w./+-]+", re.ASCII)  # needs no quoting in a URL, nor in postgresql.conf
-MEGABYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20  # of the machine's memory
+MEMORY_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def _megabytes() -> int:
+    """The memory of this machine, or what a container may have of it."""
+    has = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    limit = MEMORY_LIMIT.read_text().strip() if MEMORY_LIMIT.exists() else ""
+    return min(has, int(limit) if limit.isdecimal() else has) >> 20
+
+
 POSTGRES_SETTINGS = {
     "listen_addresses": "''",
     "port": "5432",
     "unix_socket_permissions": "0700",
     "max_connections": "200",
-    "shared_buffers": f"{min(max(MEGABYTES // 8, 128), 1024)}MB",  # taken as it is used
+    "shared_buffers": f"{max(_megabytes() // 4, 128)}MB",  # taken as it is used
     "work_mem": "16MB",
     "maintenance_work_mem": "256MB",
-    "effective_cache_size": f"{MEGABYTES // 2}MB",
+    "effective_cache_size": f"{_megabytes() // 2}MB",
     "max_wal_size": "2GB",
     "jit": "off",
     "timezone": "'UTC'",

@@ -21,7 +21,7 @@ class Explanation(serializers.Serializer[Any]):
     semantic_rank = serializers.IntegerField(allow_null=True)
     lexical_rank = serializers.IntegerField(allow_null=True)
     similarity = serializers.FloatField(allow_null=True, help_text="Cosine; null without a vector.")
-    closeness = serializers.FloatField(allow_null=True, help_text="Of late interaction; null without token vectors.")
+    closeness = serializers.FloatField(allow_null=True, help_text="-1 to 1, by late interaction; null without.")
     frequencies = serializers.ListField(child=serializers.IntegerField(), help_text="Of each word in the message.")
     length = serializers.IntegerField(help_text="Of the message, in terms.")
     window_frequencies = serializers.ListField(

@@ -1,8 +1,8 @@
 """Late interaction (ColBERT, Khattab and Zaharia, 2020): each token of a query finds its best match in a text. Pure.
 
 Of token vectors only the signs are kept, one bit a dimension: 48 bytes a token instead of 1,536. How many of them two
-tokens share says how small the angle between them is; to count them takes a third of the time of products with the
-query's own numbers, and finds the same (docs/search.md).
+tokens share says how small the angle between them is; to count them takes a sixth of the time of products with the
+query's own numbers, and finds the same (docs/adr/0008).
 """
 
 from collections.abc import Sequence
