@@ -18,7 +18,7 @@ import psycopg
 import pytest
 import redis
 
-from memory_layer import embedded
+from memory_layer import embedded, embedded_servers
 from memory_layer.embedded import EmbeddedServerError, database_url, kept, lease, redis_url, stop
 from memory_layer.embedded_servers import Postgres, Redis, Server
 
@@ -390,3 +390,12 @@ def test_an_ordinary_user_can_run_them() -> None:
             os.chown(directory, pwd.getpwnam("nobody").pw_uid, -1)
         with run(LEASE_AS_ORDINARY_USER, Path(directory) / "data") as process:
             assert process.communicate()[0] == "True True True\nFalse False\n"
+
+
+@pytest.mark.parametrize(("limit", "share"), [("1073741824", 1024), ("max", None), (None, None)])
+def test_the_memory_of_a_container_counts(tmp_path: Path, monkeypatch, limit: str | None, share: int | None) -> None:
+    file = tmp_path / "memory.max"
+    if limit:
+        file.write_text(f"{limit}\n")
+    monkeypatch.setattr(embedded_servers, "MEMORY_LIMIT", file)
+    assert embedded_servers._megabytes() == (share or psutil.virtual_memory().total >> 20)

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 
 from memory_layer.running import free_port
-from memory_layer.stack import wait_until_it_answers
+from memory_layer.stack import api_command, wait_until_it_answers
 
 MANAGE = [sys.executable, str(settings.BASE_DIR / "manage.py")]
 
@@ -42,6 +42,13 @@ def test_the_api_serves_until_it_is_told_to_stop(variables):
     process = started("api", variables)
     assert wait_until_it_answers(f"http://127.0.0.1:{variables['MEMORY_PORT']}/v1/admin/readiness")
     assert ended(process) == 0
+
+
+@pytest.mark.parametrize(("provider", "threads"), [("sentence_transformer", "4"), ("openai", "16")])
+def test_the_api_has_more_threads_where_requests_wait_for_a_vendor(monkeypatch, provider, threads):
+    monkeypatch.setattr(settings, "MEMORY_EMBEDDING_PROVIDER", provider)
+    command = api_command()
+    assert command[command.index("--blocking-threads") + 1] == threads
 
 
 @pytest.mark.parametrize(("part", "sign"), [("worker", "ready"), ("beat", "Schedule")])
