@@ -42,7 +42,8 @@ class PlannedForValues(PlannedOnce):
     def execute(self, query: str, params: Any = None) -> Any:
         sent = {name: params[name] for name in self.beside if name in params}
         literals = {name: Literal(value).as_string(self.connection) for name, value in params.items()}
-        return super().execute(query % (literals | {name: f"%({name})s" for name in sent}), sent or None)
+        text = {name: literal.replace("%", "%%") for name, literal in literals.items()}
+        return super().execute(query.replace("%%", "%%%%") % (text | {name: f"%({name})s" for name in sent}), sent)
 
 
 def planned_once(database: Any = None) -> AbstractContextManager[CursorWrapper]:

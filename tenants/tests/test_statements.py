@@ -30,9 +30,10 @@ def plans(text: str) -> list[tuple[int, int]]:
 @examples(max_examples=200)
 @given(values)
 def test_a_value_written_into_the_text_is_the_value(value: Any) -> None:
-    with planned_for_values() as cursor:
-        cursor.execute("SELECT %(value)s, '100%%'", {"value": value})
-        assert cursor.fetchone() == (value, "100%")
+    for beside in ([], ["other"]):
+        with planned_for_values(beside=beside) as cursor:
+            cursor.execute("SELECT %(value)s, %(other)s::text, '100%%'", {"value": value, "other": "50 %"})
+            assert cursor.fetchone() == (value, "50 %", "100%")
 
 
 @examples(max_examples=100)
