@@ -45,9 +45,8 @@ class Understood:
     """A query as it was read.
 
     `text`: what of it is embedded; `participants`: who is named, as terms; `words`: the alternatives of each of the
-    others, if words are searched for;
-    `vector` and the signs of its `tokens`: its embedding under `model`, None where none is wanted, the model shows no
-    tokens, or none could be had (`degraded`).
+    others, if words are searched for; `vector` and the signs of its `tokens`: its embedding under `model`, None where
+    none is wanted, the model shows no tokens, or none could be had (`degraded`).
     """
 
     query: Query
