@@ -160,18 +160,13 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 if REDIS_URL:
     # Short timeouts: without Redis a request goes on without it, and must not wait to find out.
     CACHES = {
-        "default": {
-            "BACKEND": "memory_layer.cache.ForgivingRedisCache",
+        name: {
+            "BACKEND": f"memory_layer.cache.{backend}",
             "LOCATION": REDIS_URL,
             "KEY_PREFIX": "memory",
-            "OPTIONS": {"socket_timeout": 1.0, "socket_connect_timeout": 0.5},
-        },
-        "limits": {
-            "BACKEND": "memory_layer.cache.CountingRedisCache",
-            "LOCATION": REDIS_URL,
-            "KEY_PREFIX": "memory",
-            "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
-        },
+            "OPTIONS": {"socket_timeout": seconds, "socket_connect_timeout": 0.5},
+        }
+        for name, backend, seconds in [("default", "ForgivingRedisCache", 1.0), ("limits", "CountingRedisCache", 0.5)]
     }
 else:
     # Each process counts on its own then, and forgets the oldest of more counters than this.

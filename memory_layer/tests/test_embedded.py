@@ -392,10 +392,8 @@ def test_an_ordinary_user_can_run_them() -> None:
             assert process.communicate()[0] == "True True True\nFalse False\n"
 
 
-@pytest.mark.parametrize(("limit", "share"), [("1073741824", 1024), ("max", None), (None, None)])
-def test_the_memory_of_a_container_counts(tmp_path: Path, monkeypatch, limit: str | None, share: int | None) -> None:
-    file = tmp_path / "memory.max"
-    if limit:
-        file.write_text(f"{limit}\n")
-    monkeypatch.setattr(embedded_servers, "MEMORY_LIMIT", file)
+@pytest.mark.parametrize(("limit", "share"), [("1073741824\n", 1024), ("max\n", None)])
+def test_the_memory_of_a_container_counts(tmp_path: Path, monkeypatch, limit: str, share: int | None) -> None:
+    monkeypatch.setattr(embedded_servers, "MEMORY_LIMIT", tmp_path / "memory.max")
+    embedded_servers.MEMORY_LIMIT.write_text(limit)
     assert embedded_servers._megabytes() == (share or psutil.virtual_memory().total >> 20)
