@@ -40,10 +40,12 @@ class PlannedForValues(PlannedOnce):
     beside: Collection[str] = ()
 
     def execute(self, query: str, params: Any = None) -> Any:
-        sent = {name: params[name] for name in self.beside if name in params}
-        literals = {name: Literal(value).as_string(self.connection) for name, value in params.items()}
-        text = {name: literal.replace("%", "%%") for name, literal in literals.items()}
-        return super().execute(query.replace("%%", "%%%%") % (text | {name: f"%({name})s" for name in sent}), sent)
+        sent = {name: value for name, value in params.items() if name in self.beside}
+        text = {name: f"%({name})s" if name in sent else self._literal(value) for name, value in params.items()}
+        return super().execute(query.replace("%%", "%%%%") % text, sent)
+
+    def _literal(self, value: Any) -> str:
+        return Literal(value).as_string(self.connection).replace("%", "%%")
 
 
 def planned_once(database: Any = None) -> AbstractContextManager[CursorWrapper]:

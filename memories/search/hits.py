@@ -19,7 +19,7 @@ FROM memories_message AS message JOIN memories_conversation AS conversation ON c
 WHERE message.tenant_id = %(tenant)s AND message.id = ANY(%(ids)s)
 """
 MESSAGE = [field.attname for field in Message._meta.concrete_fields]
-CONVERSATION = ["id", "external_id", "title"]
+CONVERSATION = ["id", "external_id"]
 COLUMNS = ", ".join([*(f"message.{name}" for name in MESSAGE), *(f"conversation.{name}" for name in CONVERSATION)])
 
 

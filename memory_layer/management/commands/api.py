@@ -14,7 +14,8 @@ class Command(PartCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--workers", type=int, default=1, help="processes; each loads the local model (default 1)")
-        parser.add_argument("--threads", type=int, help="of each (default 4; 16 where a vendor embeds)")
+        default = stack.api_threads()
+        parser.add_argument("--threads", type=int, default=default, help="of each (with this model %(default)s)")
 
     def command(self, options: dict[str, Any]) -> Sequence[str]:
         return stack.api_command(workers=options["workers"], threads=options["threads"])
