@@ -1,5 +1,6 @@
 """What is found, and the turns around it: one statement, one row for each turn with all that ranking wants to know."""
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
@@ -25,14 +26,14 @@ BEFORE = """
     SELECT *, -1 AS place FROM memories_message AS earlier
     WHERE tenant_id = anchor.tenant_id AND conversation_id = anchor.conversation_id
         AND (created_at, id) < (anchor.created_at, anchor.id) AND (%(archived)s OR archived_at IS NULL)
-    ORDER BY created_at DESC, id DESC LIMIT %(before)s
+    ORDER BY created_at DESC, id DESC LIMIT {count}
 """
 AFTER = """
     SELECT *, row_number() OVER (ORDER BY created_at, id) - 1 AS place FROM memories_message AS later
     WHERE tenant_id = anchor.tenant_id AND conversation_id = anchor.conversation_id
         AND (created_at, id) >= (anchor.created_at, anchor.id)
         AND (%(archived)s OR archived_at IS NULL OR id = anchor.id)
-    ORDER BY created_at, id LIMIT %(after)s + 1
+    ORDER BY created_at, id LIMIT {count} + 1
 """
 AROUND = """
 SELECT anchor.id, turn.id FROM memories_message AS anchor
@@ -40,6 +41,8 @@ CROSS JOIN LATERAL (({before}) UNION ALL ({after})) AS turn
 WHERE anchor.tenant_id = %(tenant)s AND anchor.id = ANY(%(ids)s)
 ORDER BY anchor.id, turn.created_at, turn.id
 """
+LEADING = 0.7  # of what each retrieval finds: the turns beside the others moved no figure of `evaluate` either
+IF_LEADING = "CASE WHEN least(anchors.semantic, anchors.lexical) <= %(leading)s THEN 1 ELSE 0 END"
 # `anchors` are what is found. Turns further than an hour apart are not about the same. A turn `follows` if the one
 # before it is here, too; since rows are in the order in which they were said, that is then the row before. Vectors are
 # read of what may be a candidate, or the question before one. The words of what comes after the turn after a find are
@@ -160,8 +163,7 @@ def _found(search: Retrieval, meant: Understood) -> Found:
     wanted = sorted({EVERY_MESSAGE, *meant.participants, *(term for word in meant.words for term in word)})
     values = search.values | {
         "archived": meant.query.include_archived,
-        "before": 1,
-        "after": 1,
+        "leading": math.ceil(LEADING * search.values["limit"]),
         "question": QUESTION,
         "with_tokens": meant.tokens is not None,
         "wanted": wanted,
@@ -176,7 +178,8 @@ def _statement(search: Retrieval, meant: Understood) -> str:
     absent = [] if meant.words else ["scored", "counted"]
     absent += ["nearest"] if meant.vector is None else []
     near = NO_WINDOW if meant.vector is None else NEAREST_WINDOW.format(vector=search.vector)
-    turns = TURNS.format(before=BEFORE, after=AFTER, passing=search.passing, near=near)
+    before, after = (beside.format(count=IF_LEADING) for beside in (BEFORE, AFTER))
+    turns = TURNS.format(before=before, after=after, passing=search.passing, near=near)
     return f"WITH {', '.join([search.clauses, *(NOTHING[name] for name in absent), turns])}"
 
 
@@ -197,7 +200,8 @@ def around(
     """Each message, by its id, with up to so many turns before and after it in its conversation, oldest first."""
     asked = {"tenant": tenant.pk, "ids": list(messages), "before": before, "after": after, "archived": archived}
     runs = defaultdict(list)
-    for anchor, turn in _rows(AROUND.format(before=BEFORE, after=AFTER), asked):
+    asking = AROUND.format(before=BEFORE.format(count="%(before)s"), after=AFTER.format(count="%(after)s"))
+    for anchor, turn in _rows(asking, asked):
         runs[anchor].append(turn)
     return runs
 

@@ -97,6 +97,18 @@ def test_neighbours_are_heard_though_they_do_not_pass_the_filters(tenant) -> Non
     assert parts["answer"] > 0
 
 
+def test_neighbours_of_the_last_tenths_of_what_was_found_are_not_heard(tenant) -> None:
+    for n in range(10):
+        told(tenant, "a zebra", role="user", conversation_id=f"c{n}")
+        later = NOW - timedelta(days=1) + timedelta(minutes=1)
+        told(tenant, "a quagga", role="assistant", conversation_id=f"c{n}", created_at=later)
+    ten: dict[str, Any] = {"mode": "lexical", "role": "user", "candidate_limit": 40, "top_k": 10}
+    hits = ask(tenant, "zebra quagga", **ten).hits
+    heard = [one.ranked.candidate.lexical_rank for one in hits if one.ranked.candidate.window_frequencies == [1, 1]]
+    assert len(hits) == 10
+    assert set(heard) == set(range(1, 8))
+
+
 def test_archived_turns_are_not_heard(tenant) -> None:
     told(tenant, "the zebra?", "over there")
     Message.objects.filter(content="the zebra?").update(archived_at=NOW)
