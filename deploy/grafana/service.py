@@ -152,6 +152,21 @@ SERVERS = [
     ),
 ]
 
+REPLICAS = [
+    lines(
+        "Reads offered to replicas",
+        {"{{replica}} {{outcome}}": f"sum by (replica, outcome) (rate(database_replica_reads_total{RATE}))"},
+        about="A second: read there; or by the primary, since it was behind or lost. Empty: there is no replica.",
+        unit="reqps",
+        stacked=True,
+    ),
+    lines(
+        "Replicas that are asked",
+        {"{{replica}}": "min by (replica) (database_replica_up)"},
+        about="0: it was lost, and is tried again every five seconds. Empty: there is no replica.",
+    ),
+]
+
 BOARD = dashboard(
     "service",
     uid="memory-service",
@@ -162,5 +177,6 @@ BOARD = dashboard(
         "Latency": [LATENCY],
         "Search": [SEARCH],
         "Database and limits": [SERVERS],
+        "Replicas": [REPLICAS],
     },
 )

@@ -132,6 +132,26 @@ def database_is_stopped(watched: Watched) -> Iterator[Again]:
 
 
 @contextmanager
+def replica_is_stopped(watched: Watched) -> Iterator[Again]:
+    watched.parts.standby.stop()
+    try:
+        yield watched.ask
+    finally:
+        watched.parts.standby.start()
+
+
+@contextmanager
+def replica_is_paused(watched: Watched) -> Iterator[Again]:
+    """It receives what is written, and shows none of it."""
+    watched.parts.standby.asks("SELECT pg_wal_replay_pause()")
+    watched.store("The replica does not know this.")
+    try:
+        yield watched.ask
+    finally:
+        watched.parts.standby.asks("SELECT pg_wal_replay_resume()")
+
+
+@contextmanager
 def redis_hangs(watched: Watched) -> Iterator[Again]:
     with suspended([psutil.Process(pid) for pid in watched.parts.redis.processes()]):
         yield watched.ask
@@ -162,6 +182,8 @@ def fault(make: Callable[[Watched], AbstractContextManager[Again]], *alerts: str
 
 FAULTS = [
     fault(database_is_stopped, "DatabaseDown"),
+    fault(replica_is_stopped, "ReplicaLost"),
+    fault(replica_is_paused, "ReplicaBehind"),
     fault(vendor_refuses_a_text, "EmbeddingFailed"),
     fault(client_is_out_of_hand, "RateLimitRefusesMuch"),
     fault(worker_hangs, "EmbeddingWorkerStopped", "EmbeddingBacklogGrows"),

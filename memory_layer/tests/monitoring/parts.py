@@ -16,6 +16,7 @@ from memories.tests.providers.dialects import OPENAI
 from memory_layer import embedded
 from memory_layer.embedded_servers import Postgres, Redis
 from memory_layer.running import free_port
+from memory_layer.tests.standby import Standby
 
 MANAGE = [sys.executable, "manage.py"]
 ROOT = settings.BASE_DIR
@@ -69,7 +70,10 @@ def models() -> Iterator[Models]:
 
 
 class Parts:
-    """All of COMMANDS, until the end of the `with` block; `folder` has their data and what each wrote."""
+    """All of COMMANDS, and a read replica, until the end of the `with` block.
+
+    `folder` has their data and what each wrote.
+    """
 
     def __init__(self, folder: Path, vendor: Models) -> None:
         self.folder = folder
@@ -77,9 +81,11 @@ class Parts:
         self.ports = {name: free_port() for name in COMMANDS}
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
+        self.standby = Standby(folder / "standby", primary=self.postgres)
         # Servers named by URL are somebody else's: no part starts them again before their loss was seen.
         servers = {
             "MEMORY_DATABASE_URL": embedded.database_url(self.data_dir),
+            "MEMORY_READ_REPLICA_URLS": self.standby.url,
             "MEMORY_REDIS_URL": embedded.redis_url(self.data_dir),
         }
         own = {"MEMORY_PORT": str(port), "MEMORY_DATA_DIR": str(self.data_dir)}
@@ -88,6 +94,7 @@ class Parts:
 
     def __enter__(self) -> "Parts":
         self.lease = embedded.lease(self.data_dir, durable=False)
+        self.standby.start()
         subprocess.run([*MANAGE, "migrate", "-v0"], env=self.variables, cwd=ROOT, check=True, timeout=120)
         for name in COMMANDS:
             self.start(name)
@@ -105,6 +112,7 @@ class Parts:
             process.terminate()
         for process in self.processes.values():
             process.wait(60)
+        self.standby.stop()
         self.lease.release()
 
     def family(self, name: str) -> list[psutil.Process]:

@@ -56,6 +56,12 @@ def degraded(count: int) -> dict[str, str]:
     }
 
 
+def offered(*, behind: int) -> dict[str, str]:
+    """A hundred reads a minute, for so many of which the replica is behind."""
+    name = "database_replica_reads_total"
+    return {f'{name}{{outcome="behind"}}': f"0+{behind}x60", f'{name}{{outcome="read"}}': f"0+{100 - behind}x60"}
+
+
 def refused(count: int) -> dict[str, str]:
     return {"http_requests_total": "0+100x60", 'rate_limit_hits_total{kind="tenant"}': f"0+{count}x60"}
 
@@ -91,6 +97,11 @@ CASES = {
         fires={'database_pool_waiting{instance="a"}': "2x60"},
         silent={'database_pool_waiting{instance="a"}': "0x43 5x20"},
     ),
+    "ReplicaLost": Case(
+        fires={'database_replica_up{replica="replica-1"}': "0x60", 'database_replica_up{replica="replica-2"}': "1x60"},
+        silent={"database_replica_up": "1x42 0x3 1x20"},
+    ),
+    "ReplicaBehind": Case(fires=offered(behind=51), silent=offered(behind=49)),
     "RateLimitRefusesMuch": Case(fires=refused(21), silent=refused(19)),
     "EmbeddingLate": Case(
         fires={"embedding_oldest_pending_seconds": "0+60x60"}, silent={"embedding_oldest_pending_seconds": "299x60"}

@@ -65,7 +65,7 @@ def values(label: str) -> list[tuple[Read, str]]:
         ("job", PARTS),
         ("action", set(Action.values)),
         ("status", {*Run.Status.values, "500"}),
-        ("outcome", {"ok", "failure", "success"}),
+        ("outcome", {"ok", "failure", "success", "behind"}),
         ("degraded", {"true", "false"}),
         ("cache", {"hit", "miss"}),
     ],
