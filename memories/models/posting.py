@@ -26,7 +26,7 @@ class Posting(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["tenant", "term"], include=["message", "frequency", "length"], name="posting_of_term")
+            models.Index(fields=["tenant", "term", "message"], include=["frequency", "length"], name="posting_of_word")
         ]
 
     def __str__(self) -> str:

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db.models.expressions import RawSQL
 
 from memories.importance import Formula, importance_sql
@@ -45,9 +44,6 @@ def passing(tenant: Tenant, query: Query, *, now: datetime, row: str | None = No
 
 
 def _compiled(messages: MessageQuerySet, *, prefix: str) -> tuple[str, dict[str, Any]]:
-    try:
-        sql, params = messages.order_by().values("pk").query.sql_with_params()
-    except EmptyResultSet:
-        return "SELECT NULL::uuid WHERE false", {}
+    sql, params = messages.order_by().values("pk").query.sql_with_params()
     values = {f"{prefix} {number}": value for number, value in enumerate(params)}
     return sql.replace("%%", "%%%%") % tuple(f"%({name})s" for name in values), values

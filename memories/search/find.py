@@ -17,7 +17,7 @@ from memories.ranking import Ranking, rank
 from memories.search.candidates import candidates
 from memories.search.hits import Hit, hits
 from memories.search.participants import at, participants, places
-from memories.search.query import Mode, Query, Scope, Understood, read, understand
+from memories.search.query import Query, Scope, Understood, read, understand
 from memories.search.turns import found
 from tenants.models import Tenant
 
@@ -70,51 +70,74 @@ def search(
     """
     started, model = time.perf_counter(), reranker()
     wide = max(query.top_k, settings.MEMORY_RERANKER_CANDIDATES) if model else query.top_k
-    result = _search(tenant, replace(query, top_k=wide), scope=scope, provider=provider, now=now, weights=weights or {})
+    result = Search(tenant, replace(query, top_k=wide), scope, provider, now, weights or {}).result()
     result = _reranked(result, model, top_k=query.top_k) if model else result
     seconds = time.perf_counter() - started
     metrics.count_search(query.mode, cached=result.cached, degraded=result.degraded, seconds=seconds)
     return result
 
 
-def _search(
-    tenant: Tenant,
-    query: Query,
-    *,
-    scope: Scope,
-    provider: EmbeddingProvider,
-    now: datetime,
-    weights: Mapping[str, float],
-) -> Result:
-    applying, model = _weights(tenant, weights, query.mode), model_key(provider)
-    # Before the scope chooses a database: a replica may lack what a later key stands for.
-    key = search_cache.results_key(tenant.pk, query, applying, model, tenant.language)
-    if known := search_cache.answer(key):
-        meant = read(tenant, query, named=at(query, known.named), model=model, now=now)
-        with scope():
-            return Result(hits(tenant, query, known.ranking.ranked), applying, meant, known.ranking, cached=True)
-    with scope() if isinstance(provider, SentenceTransformerProvider) else nullcontext():
-        result = _found(tenant, query, scope=scope, provider=provider, now=now, weights=weights)
-    if not result.degraded:
-        search_cache.keep(key, Answer(places(query, result.meant.participants), result.ranking))
-    return result
+@dataclass(frozen=True)
+class Search:
+    """What `search` was asked."""
 
+    tenant: Tenant
+    query: Query
+    scope: Scope
+    provider: EmbeddingProvider
+    now: datetime
+    tried: Mapping[str, float]
 
-def _found(
-    tenant: Tenant,
-    query: Query,
-    *,
-    scope: Scope,
-    provider: EmbeddingProvider,
-    now: datetime,
-    weights: Mapping[str, float],
-) -> Result:
-    named = participants(tenant, query, scope=scope, now=now)
-    meant = understand(tenant, query, named=named, provider=provider, now=now)
-    applying = _weights(tenant, weights, query.mode, degraded=meant.degraded)
-    with scope():
-        ranking = _ranking(tenant, meant, applying, now=now)
-        return Result(hits(tenant, query, ranking.ranked), applying, meant, ranking, cached=False)
+    def result(self) -> Result:
+        # Before the scope chooses a database: a replica may lack what a later key stands for.
+        about = (self._weights(), model_key(self.provider), self.tenant.language)
+        key = search_cache.results_key(self.tenant.pk, self.query, *about)
+        if known := search_cache.answer(key):
+            return self._again(known)
+        with self.scope() if isinstance(self.provider, SentenceTransformerProvider) else nullcontext():
+            result = self._found()
+        if not result.degraded:
+            search_cache.keep(key, Answer(places(self.query, result.meant.participants), result.ranking))
+        return result
+
+    def _again(self, known: Answer) -> Result:
+        """What was ranked before, as it reads now."""
+        named, model = at(self.query, known.named), model_key(self.provider)
+        meant = read(self.tenant, self.query, named=named, model=model, now=self.now)
+        with self.scope():
+            shown = hits(self.tenant, self.query, known.ranking.ranked)
+            return Result(shown, self._weights(), meant, known.ranking, cached=True)
+
+    def _found(self) -> Result:
+        named = participants(self.tenant, self.query, scope=self.scope, now=self.now)
+        meant = understand(self.tenant, self.query, named=named, provider=self.provider, now=self.now)
+        weights = self._weights(degraded=meant.degraded)
+        with self.scope():
+            ranking = self._ranking(meant, weights)
+            return Result(hits(self.tenant, self.query, ranking.ranked), weights, meant, ranking, cached=False)
+
+    def _ranking(self, meant: Understood, weights: Mapping[str, float]) -> Ranking:
+        known = found(self.tenant, meant, now=self.now)
+        ranked = rank(
+            candidates(meant, known, now=self.now),
+            weights=weights,
+            rarities=known.rarities(),
+            named=meant.named,
+            limit=None if self.query.neighbours else self.query.top_k,  # a hit may be shown beside a better one
+        )
+        return Ranking(ranked, known.messages_with, known.total)
+
+    def _weights(self, *, degraded: bool = False) -> dict[str, float]:
+        """Those that apply; a retrieval that takes no part has none, the only one that does has never none."""
+        mode, own = self.query.mode, self.tenant.ranking_weights or {}
+        weights: dict[str, float] = {**settings.MEMORY_RANKING_WEIGHTS, **own, **self.tried}
+        if mode == "hybrid" and not degraded:
+            return weights
+        if mode == "hybrid":
+            return weights | dict.fromkeys(BY_MEANING, 0.0) | {"lexical": weights["lexical"] or 1.0}
+        alone = "lexical" if degraded else mode
+        silent = weights.keys() - {*ALONE[alone], *ALWAYS}
+        return weights | dict.fromkeys(silent, 0.0) | {alone: weights[alone] or 1.0}
 
 
 def _reranked(result: Result, model: Reranker, *, top_k: int) -> Result:
@@ -131,28 +154,3 @@ def _reranked(result: Result, model: Reranker, *, top_k: int) -> Result:
 
 def _rescored(hit: Hit, score: float) -> Hit:
     return replace(hit, ranked=replace(hit.ranked, score=score, parts={**hit.ranked.parts, RERANK: score}))
-
-
-def _ranking(tenant: Tenant, meant: Understood, weights: Mapping[str, float], *, now: datetime) -> Ranking:
-    query = meant.query
-    known = found(tenant, meant, now=now)
-    ranked = rank(
-        candidates(meant, known, now=now),
-        weights=weights,
-        rarities=known.rarities(),
-        named=meant.named,
-        limit=None if query.neighbours else query.top_k,  # a hit may be shown beside a better one
-    )
-    return Ranking(ranked, known.messages_with, known.total)
-
-
-def _weights(tenant: Tenant, tried: Mapping[str, float], mode: Mode, *, degraded: bool = False) -> dict[str, float]:
-    """Those that apply; a retrieval that takes no part has none, the only one that does has never none."""
-    weights: dict[str, float] = {**settings.MEMORY_RANKING_WEIGHTS, **(tenant.ranking_weights or {}), **tried}
-    if mode == "hybrid" and not degraded:
-        return weights
-    if mode == "hybrid":
-        return weights | dict.fromkeys(BY_MEANING, 0.0) | {"lexical": weights["lexical"] or 1.0}
-    alone = "lexical" if degraded else mode
-    silent = weights.keys() - {*ALONE[alone], *ALWAYS}
-    return weights | dict.fromkeys(silent, 0.0) | {alone: weights[alone] or 1.0}

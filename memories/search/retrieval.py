@@ -20,7 +20,7 @@ from tenants.models import Tenant
 
 PER_RETRIEVAL = 4  # of the candidates, a quarter comes from each retrieval; the turns after them may fill the rest
 EXACT_UP_TO = 5_000  # messages: so many vectors are measured in the time that an index of them takes with a filter
-POSTINGS_UP_TO = 1_000  # are read where an index is used, unless even the rarest word has more
+POSTINGS_UP_TO = 400  # are read where an index is used; if even the rarest word has more, the latest unless filtered
 WINDOWS_MAX = 10_000  # of the nearest, where few messages have them all
 
 # --- Of few messages --------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ matched AS MATERIALIZED (
     SELECT message_id, word, sum(frequency) AS frequency, min(length) AS length
     FROM (SELECT word, term FROM asked JOIN weighed USING (word) OFFSET 0) AS heard CROSS JOIN LATERAL (
         SELECT message_id, frequency, length FROM memories_posting
-        WHERE tenant_id = %(tenant)s AND memories_posting.term = heard.term) AS posting
+        WHERE tenant_id = %(tenant)s AND memories_posting.term = heard.term {latest}) AS posting
     GROUP BY message_id, word),
 ordered AS (
     SELECT message_id, sum({share}) AS score FROM matched JOIN weighed USING (word)
@@ -90,6 +90,8 @@ ordered AS (
 scored AS (
     SELECT near.message_id, score FROM ordered AS near {passes} ORDER BY score DESC, message_id LIMIT %(limit)s)
 """
+# Ids are in the order of time. A filter might refuse all of the latest.
+LATEST = "ORDER BY message_id DESC LIMIT %(postings)s"
 CORPUS = """
 corpus AS (
     SELECT coalesce(max(messages), 0)::float8 AS total FROM memories_commonterm
@@ -164,7 +166,8 @@ def _by_index(tenant: Tenant, meant: Understood, *, limit: int, now: datetime) -
         indexed = f"near.vector::halfvec({len(meant.vector)})"
         clauses.append(NEAREST_BY_INDEX.format(indexed=indexed, vector=_vector(meant), passes=passes))
     if meant.words:
-        clauses.append(MATCHING_THE_RAREST.format(rarity=RARITY, share=SHARE, passes=passes))
+        latest = "" if is_filtered(meant.query) else LATEST
+        clauses.append(MATCHING_THE_RAREST.format(rarity=RARITY, share=SHARE, passes=passes, latest=latest))
     of_turn, more = passing(tenant, meant.query, now=now, row="turn.id")
     # Turns around are read with the archived ones or without: where nothing else is filtered, all of them pass.
     is_searched = f"EXISTS ({of_turn})" if is_filtered(meant.query) else "true"

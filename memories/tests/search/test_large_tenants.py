@@ -118,10 +118,11 @@ def test_only_the_rarest_words_are_looked_up_where_there_are_many(tenant, monkey
     assert sorted(hit.message.content for hit in hits) == ["dog", "dog, too"]
 
 
-def test_a_word_that_all_say_is_looked_up_if_there_is_no_other(tenant, monkeypatch) -> None:
+def test_of_a_word_that_all_say_the_latest_are_looked_up_or_all_that_pass(tenant, monkeypatch) -> None:
     monkeypatch.setattr(retrieval, "POSTINGS_UP_TO", 3)
     told(tenant, *[f"cat {n}" for n in range(9)])
-    assert len(ask(enlarged(tenant), "cat", mode="lexical", top_k=10).hits) == 9
+    assert contents(ask(enlarged(tenant), "cat", mode="lexical", top_k=10)) == ["cat 8", "cat 7", "cat 6"]
+    assert len(ask(tenant, "cat", mode="lexical", top_k=10, role="user").hits) == 9
 
 
 def test_common_terms_are_counted_with_the_number_of_messages(tenant, monkeypatch) -> None:
