@@ -25,11 +25,14 @@ WINDOWS_MAX = 10_000  # of the nearest, where few messages have them all
 
 # --- Of few messages --------------------------------------------------------------------------------------------------
 
+# How this is done must not depend on what the database believes to know of a tenant: one that was filled a moment ago
+# it takes for empty. Hence OFFSET 0, which keeps a lookup a lookup; `IS TRUE`, which makes a set of the eligible; and
+# the tenant as a subquery, of which it expects what tenants have on the average.
+#
 # `word` is which word of the query a term stands for: an alternative of it counts as the word itself.
 NEAREST = """
 measured AS MATERIALIZED (  -- before they are grouped: else the vectors themselves would be sorted
-    SELECT message_id, vector <=> {vector} AS distance FROM memories_embeddingwindow
-    WHERE tenant_id = %(tenant)s AND model = %(model)s AND message_id IN (SELECT id FROM eligible)),
+    SELECT message_id, vector <=> {vector} AS distance FROM {windows}),
 nearest AS (
     SELECT message_id, min(distance) AS distance FROM measured
     GROUP BY message_id ORDER BY distance, message_id LIMIT %(limit)s)
@@ -38,8 +41,7 @@ MATCHING = """
 asked AS (SELECT * FROM unnest(%(numbers)s::int[], %(terms)s::text[]) AS asked (word, term)),
 matched AS MATERIALIZED (
     SELECT message_id, word, sum(frequency) AS frequency, min(length) AS length
-    FROM memories_posting JOIN asked USING (term)
-    WHERE tenant_id = %(tenant)s AND message_id IN (SELECT id FROM eligible)
+    FROM {postings}
     GROUP BY message_id, word),
 counted AS (SELECT word, count(*)::float8 AS messages FROM matched GROUP BY word),
 weighed AS (SELECT word, {rarity} AS rarity FROM counted, corpus),
@@ -47,6 +49,21 @@ scored AS (
     SELECT message_id, sum({share}) AS score FROM matched JOIN weighed USING (word)
     GROUP BY message_id ORDER BY score DESC, message_id LIMIT %(limit)s)
 """
+# Of a small tenant all is gone through; of a large one only what belongs to the few messages that pass the filters.
+WINDOWS = """memories_embeddingwindow
+    WHERE tenant_id = %(tenant)s AND model = %(model)s AND (message_id IN (SELECT id FROM eligible)) IS TRUE"""
+POSTINGS = """asked CROSS JOIN LATERAL (
+        SELECT message_id, frequency, length FROM memories_posting
+        WHERE tenant_id = (SELECT %(tenant)s::uuid) AND term = asked.term OFFSET 0) AS posting
+    WHERE (message_id IN (SELECT id FROM eligible)) IS TRUE"""
+WINDOWS_OF_FEW = """eligible CROSS JOIN LATERAL (
+        SELECT message_id, vector FROM memories_embeddingwindow
+        WHERE tenant_id = (SELECT %(tenant)s::uuid) AND message_id = eligible.id AND model = %(model)s OFFSET 0
+    ) AS near"""
+POSTINGS_OF_FEW = """eligible CROSS JOIN LATERAL (
+        SELECT message_id, term, frequency, length FROM memories_posting
+        WHERE tenant_id = (SELECT %(tenant)s::uuid) AND message_id = eligible.id AND term = ANY(%(terms)s::text[])
+        OFFSET 0) AS posting JOIN asked USING (term)"""
 ELIGIBLE = """
 eligible (id) AS MATERIALIZED ({passing}),
 corpus AS (SELECT count(*)::float8 AS total FROM eligible)
@@ -151,11 +168,14 @@ def _are_few(tenant: Tenant, query: Query, *, now: datetime) -> bool:
 
 def _exact(tenant: Tenant, meant: Understood, *, limit: int, now: datetime) -> Retrieval:
     searched, values = passing(tenant, meant.query, now=now)
+    few = tenant.has_vector_index
+    windows, postings = (WINDOWS_OF_FEW, POSTINGS_OF_FEW) if few else (WINDOWS, POSTINGS)
     clauses = [ELIGIBLE.format(passing=searched)]
-    clauses += [NEAREST.format(vector=_vector(meant))] if meant.vector is not None else []
-    clauses += [MATCHING.format(rarity=RARITY, share=SHARE)] if meant.words else []
+    clauses += [NEAREST.format(vector=_vector(meant), windows=windows)] if meant.vector is not None else []
+    clauses += [MATCHING.format(rarity=RARITY, share=SHARE, postings=postings)] if meant.words else []
     given = values | _values(tenant, meant, limit=limit)
-    return Retrieval(",".join(clauses), given, passing="turn.id IN (SELECT id FROM eligible)", vector=_vector(meant))
+    is_searched = "turn.id IN (SELECT id FROM eligible)"
+    return Retrieval(",".join(clauses), given, is_searched, _vector(meant), beside=_beside(meant.query))
 
 
 def _by_index(tenant: Tenant, meant: Understood, *, limit: int, now: datetime) -> Retrieval:
@@ -173,8 +193,13 @@ def _by_index(tenant: Tenant, meant: Understood, *, limit: int, now: datetime) -
     is_searched = f"EXISTS ({of_turn})" if is_filtered(meant.query) else "true"
     given = values | more | _values(tenant, meant, limit=limit)
     by_vector = meant.vector is not None  # words alone go through no index of vectors
-    beside = () if is_filtered(meant.query) else OF_QUERY
+    beside = _beside(meant.query)
     return Retrieval(",".join(clauses), given, is_searched, _vector(meant), is_through_index=by_vector, beside=beside)
+
+
+def _beside(query: Query) -> Collection[str]:
+    """Filters are hardly asked for twice: what has some is planned for all of its values."""
+    return () if is_filtered(query) else OF_QUERY
 
 
 def _values(tenant: Tenant, meant: Understood, *, limit: int) -> dict[str, Any]:

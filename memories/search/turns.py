@@ -60,7 +60,9 @@ said AS (
         right(turn.content, 400) ~ %(question)s AS is_question,
         turn.created_at - lag(turn.created_at) OVER (
             PARTITION BY anchor.id ORDER BY turn.created_at, turn.id) <= interval '1 hour' AS follows
-    FROM anchors JOIN memories_message AS anchor ON anchor.tenant_id = %(tenant)s AND anchor.id = anchors.message_id
+    FROM anchors CROSS JOIN LATERAL (
+        SELECT id, tenant_id, conversation_id, created_at FROM memories_message
+        WHERE tenant_id = (SELECT %(tenant)s::uuid) AND id = anchors.message_id OFFSET 0) AS anchor
     CROSS JOIN LATERAL (({before}) UNION ALL ({after})) AS turn),
 turn AS MATERIALIZED (
     SELECT id, conversation_id, created_at, role, importance_override, is_question,
@@ -78,7 +80,8 @@ LEFT JOIN LATERAL ({near}) AS near ON true
 LEFT JOIN LATERAL (
     SELECT max(length) AS length, coalesce(array_agg(array_position(%(wanted)s::text[], term) - 1), '{{}}') AS terms,
         coalesce(array_agg(frequency), '{{}}') AS often
-    FROM memories_posting WHERE tenant_id = %(tenant)s AND message_id = turn.id AND term = ANY(%(wanted)s)
+    FROM memories_posting
+    WHERE tenant_id = (SELECT %(tenant)s::uuid) AND message_id = turn.id AND term = ANY(%(wanted)s)
 ) AS held ON true
 ORDER BY conversation_id, created_at, turn.id
 """
@@ -86,7 +89,7 @@ NEAREST_WINDOW = """
 SELECT vector <=> {vector} AS distance, CASE WHEN %(with_tokens)s THEN tokens END AS tokens
 FROM memories_embeddingwindow
 WHERE (is_found OR is_next OR is_before)
-    AND tenant_id = %(tenant)s AND message_id = turn.id AND model = %(model)s
+    AND tenant_id = (SELECT %(tenant)s::uuid) AND message_id = turn.id AND model = %(model)s
 ORDER BY distance LIMIT 1
 """
 NUMBERS = ("said_at", "overrides", "is_question", "semantic_rank", "lexical_rank", "distances", "lengths")

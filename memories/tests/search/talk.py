@@ -1,8 +1,11 @@
 """A talk to search in."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
+from django.db import connection
 
 from memories import embedding
 from memories.ingest import NewMessage, store
@@ -10,6 +13,7 @@ from memories.models import Message
 from memories.providers.base import EmbeddingProvider
 from memories.providers.mock import MockProvider
 from memories.search import Query, Result
+from memories.search import turns as finding
 from memories.tests.helpers import embed_all, searched
 from tenants.models import Tenant
 
@@ -48,3 +52,19 @@ def contents(result: Result) -> list[str]:
 def terms_of(messages: Iterable[Message]) -> dict[str, set[str]]:
     """What the index says stands in each of the messages, by content."""
     return {one.content: set(one.postings.values_list("term", flat=True)) for one in messages}
+
+
+def plan_of(tenant: Tenant, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How the database finds what a search asks for, were there more of it than in a test."""
+    seen: list[str] = []
+    run = finding._rows
+
+    def explained(sql: str, values: dict[str, Any], **how: Any) -> Sequence[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_sort = off; SET LOCAL enable_seqscan = off")
+        seen.extend(line for (line,) in run(f"EXPLAIN {sql}", values, **how))
+        return run(sql, values, **how)
+
+    monkeypatch.setattr(finding, "_rows", explained)
+    ask(tenant, text)
+    return "\n".join(seen)

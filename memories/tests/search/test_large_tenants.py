@@ -1,6 +1,5 @@
 """Searches of large tenants: through an index, by the rarest words, and with the same result."""
 
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,8 +13,8 @@ from hypothesis import strategies as st
 
 from memories import tasks
 from memories.models import CommonTerm, Message
-from memories.search import Result, retrieval, turns, vector_indexes
-from memories.tests.search.talk import NOW, ask, contents, told
+from memories.search import Result, retrieval, vector_indexes
+from memories.tests.search.talk import NOW, ask, contents, plan_of, told
 from memories.usage import sizes
 from tenants.models import Tenant
 from tenants.tests.factories import TenantFactory
@@ -62,6 +61,16 @@ def test_filters_never_thin_a_result(tenant, wanted: dict[str, Any], mode: Any) 
     told(tenant, *[f"a cat, a dog and the sea {n}" for n in range(3)], **wanted)
     result = ask(enlarged(tenant), "cat", top_k=3, candidate_limit=1, mode=mode, **wanted)
     assert sorted(contents(result)) == [f"a cat, a dog and the sea {n}" for n in range(3)]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "semantic", "lexical"])
+def test_what_few_pass_is_found_as_in_a_small_tenant(tenant, monkeypatch: pytest.MonkeyPatch, mode: Any) -> None:
+    monkeypatch.setattr(retrieval, "EXACT_UP_TO", 3)
+    told(tenant, *[f"cat {n}" for n in range(9)], role="assistant")
+    told(tenant, "cat cat", "a cat, a dog", "the sea", role="tool")
+    small = ask(tenant, "cats at sea", mode=mode, role="tool")
+    assert shown(ask(enlarged(tenant), "cats at sea", mode=mode, role="tool")) == shown(small)
+    assert small.hits
 
 
 def test_what_is_archived_is_found_only_if_asked_for(tenant) -> None:
@@ -155,22 +164,6 @@ def measured(tenant: Tenant, *said: str) -> Tenant:
 
 def kept() -> list[Tenant]:
     return list(vector_indexes.keep())
-
-
-def plan_of(tenant: Tenant, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """How the database finds what a search asks for."""
-    seen: list[str] = []
-    run = turns._rows
-
-    def explained(sql: str, values: dict[str, Any], **how: Any) -> Sequence[Any]:
-        with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_sort = off")
-        seen.extend(line for (line,) in run(f"EXPLAIN {sql}", values, **how))
-        return run(sql, values, **how)
-
-    monkeypatch.setattr(turns, "_rows", explained)
-    ask(tenant, text)
-    return "\n".join(seen)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
+from django.db import connection
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from memories.ranking.words import alternatives, terms
 from memories.search import Query
 from memories.search.query import Understood, understand
 from memories.search.turns import found
-from memories.tests.search.talk import NOW, told
+from memories.tests.search.talk import NOW, plan_of, told
 from tenants.isolation import tenant_scope
 from tenants.models import Tenant
 from tenants.tests.factories import TenantFactory
@@ -125,3 +126,17 @@ def test_equals_are_in_the_order_of_their_ids(tenant) -> None:
     ids = sorted(one.pk for one in messages)
     found = retrieved(tenant, "cat")
     assert (list(found.semantic), list(found.lexical)) == (ids, ids)
+
+
+def test_what_was_stored_a_moment_ago_is_gone_through_once(tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until its statistics are made anew the database takes a tenant for empty: 4,800 messages took 700 ms, not 30."""
+    told(TenantFactory.create(), *[f"cat {n}" for n in range(40)])
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    told(tenant, *[f"cat {n}" for n in range(40)])
+    plan = plan_of(tenant, "cat", monkeypatch)
+    assert "Semi Join" not in plan
+    assert plan.count("hashed SubPlan") >= 2
+    assert plan.count("embedding_window_of_tenant") == 1
+    assert "embedding_window_is_unique" in plan
+    assert "memories_posting_pkey" in plan
