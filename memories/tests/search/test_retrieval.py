@@ -139,4 +139,3 @@ def test_what_was_stored_a_moment_ago_is_gone_through_once(tenant, monkeypatch: 
     assert plan.count("hashed SubPlan") >= 2
     assert plan.count("embedding_window_of_tenant") == 1
     assert "embedding_window_is_unique" in plan
-    assert "memories_posting_pkey" in plan
