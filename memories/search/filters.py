@@ -11,7 +11,10 @@ from memories.models.message import MessageQuerySet
 from memories.search.query import Query
 from tenants.models import Tenant
 
-UNFILTERED = "SELECT id FROM memories_message WHERE tenant_id = %(tenant)s {live} {one}"
+UNFILTERED = "SELECT id FROM memories_message WHERE tenant_id = %(tenant)s {live}"
+UNFILTERED_ONE = (  # the tenant as a subquery, as in `retrieval`: a lookup by id, whatever the database believes
+    "SELECT id FROM memories_message WHERE tenant_id = (SELECT %(tenant)s::uuid) AND id = {row} {live}"
+)
 FILTERS = ("conversation_id", "user_id", "role", "since", "until", "metadata")
 
 
@@ -38,7 +41,7 @@ def passing(tenant: Tenant, query: Query, *, now: datetime, row: str | None = No
     """
     if not is_filtered(query):
         live = "" if query.include_archived else "AND archived_at IS NULL"
-        return UNFILTERED.format(live=live, one=f"AND id = {row}" if row else ""), {"tenant": tenant.pk}
+        return (UNFILTERED_ONE if row else UNFILTERED).format(live=live, row=row), {"tenant": tenant.pk}
     messages = filtered(tenant, query, now=now)
     return _compiled(messages.filter(pk=RawSQL(row, ())) if row else messages, prefix=row or "passing")  # noqa: S611
 
